@@ -1,0 +1,1 @@
+"""Mail in: listeners and SMTP sessions. Everything here ends in `Vault.put` or in a refusal."""

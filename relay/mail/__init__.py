@@ -1,0 +1,1 @@
+"""What the RFCs say about mail. Pure: no input or output, no clock, no randomness."""

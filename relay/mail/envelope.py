@@ -1,0 +1,105 @@
+"""The envelope: what the SMTP session said about a message, beside the message itself.
+
+A mail object (RFC 5321 §2.3.1) is an envelope and a content. It is what the vault keeps, so its
+envelope has a written form here (`encode`, `decode`), which every later version must go on reading.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from relay.mail.address import Address
+
+WRITTEN_FORM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The connecting host (RFC 5321 §2.3.5).
+
+    `address`: its IP address as text; `name`: what it said in HELO or EHLO; `tls`: protocol and
+    cipher, '' without TLS; `account`: who logged in, '' for nobody.
+    """
+
+    address: str
+    name: str = ""
+    tls: str = ""
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who handed in what, for which capture addresses, and why it was admitted.
+
+    `reverse_path` is None for the null reverse-path `<>` (RFC 5321 §4.5.5). `received_at` is an aware
+    UTC time. `admitted_by` is the name of the admission rule that held.
+    """
+
+    reverse_path: Address | None
+    forward_paths: tuple[Address, ...]
+    client: Client
+    received_at: datetime
+    admitted_by: str
+
+    def encode(self) -> bytes:
+        """The written form: JSON with short keys, versioned by `v`."""
+        reverse = self.reverse_path
+        return json.dumps(
+            {
+                "v": WRITTEN_FORM,
+                "from": None if reverse is None else [reverse.local_part, reverse.domain],
+                "to": [[a.local_part, a.domain] for a in self.forward_paths],
+                "client": [self.client.address, self.client.name, self.client.tls, self.client.account],
+                "at": self.received_at.timestamp(),
+                "by": self.admitted_by,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        ).encode("utf-8", "replace")
+
+
+def decode(written: bytes) -> Envelope:
+    """Read the written form. Raises ValueError when it is not one of ours or is of a newer version."""
+    try:
+        form = json.loads(written)
+        if form["v"] != WRITTEN_FORM:
+            raise ValueError(f"envelope of version {form['v']}, this program reads {WRITTEN_FORM}")
+        reverse = form["from"]
+        return Envelope(
+            reverse_path=None if reverse is None else Address(reverse[0], reverse[1]),
+            forward_paths=tuple(Address(local, domain) for local, domain in form["to"]),
+            client=Client(*form["client"]),
+            received_at=datetime.fromtimestamp(form["at"], UTC),
+            admitted_by=form["by"],
+        )
+    except (KeyError, TypeError, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a written envelope: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class MailObject:
+    """An envelope and the content: exactly the octets received after DATA, dot-stuffing undone."""
+
+    envelope: Envelope
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VaultId:
+    """`EPOCH-N`: where an accepted mail object lies in the vault. Never given out twice."""
+
+    epoch: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.number}"
+
+    @classmethod
+    def read(cls, text: str) -> VaultId | None:
+        """The vault id that `text` writes (8 hex digits, dash, number), or None."""
+        epoch, dash, number = text.strip().partition("-")
+        if dash and len(epoch) == 8 and set(epoch) <= set("0123456789abcdef") and number.isascii() and number.isdigit():
+            return cls(epoch, int(number[:18]))
+        return None

@@ -1,0 +1,1 @@
+"""The loops: the filer, and the supervisor that keeps it alive."""
