@@ -1,0 +1,1 @@
+"""Configuration: the documented types (`settings`), and reading them from TOML and the environment."""
