@@ -1,0 +1,136 @@
+"""The daemon: builds every object, connects them, and stops them in the right order. The only wiring.
+
+Accepting and filing are two processes. This one runs the event loop: listeners, sessions, the vault's
+writer (a thread). The filer is kept alive by the supervisor. What joins them is the vault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from relay.attribution.directory import Directory
+from relay.capture.server import Server
+from relay.config.settings import Settings
+from relay.log import log
+from relay.notify import notify
+from relay.store.filing import filed_marks
+from relay.store.migrations import prepare
+from relay.vault.writer import Vault
+from relay.work.filing_process import Work, command
+from relay.work.supervisor import Supervisor
+
+SESSIONS_GRACE = 20.0
+"""Seconds that sessions in the middle of a message have to finish it after SIGTERM."""
+
+FILER_GRACE = 15.0
+"""Seconds that the filer has for what was accepted; what is left then waits in the vault."""
+
+SPARE_DESCRIPTORS = 64
+"""Descriptors we keep for databases, pipes and logs; asyncio floods the log when accept finds none."""
+
+Ready = Callable[[list[str]], None]
+
+
+def directory(settings: Settings) -> Directory:
+    """Who we are, as far as the configuration knows: enough to admit mail, with no database in between."""
+    return Directory(domains=frozenset(settings.company.domains), capture=frozenset(settings.capture.addresses))
+
+
+def work(settings: Settings) -> Work:
+    """What the filer process must know of the configuration."""
+    return Work(settings.store.path, settings.vault.path, settings.company.domains, settings.capture.addresses)
+
+
+def serve(
+    settings: Settings,
+    *,
+    ready: Ready | None = None,
+    accept: bool = True,
+    file: bool = True,
+    filer_command: Sequence[str] | None = None,
+) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status: 0 after an orderly end.
+
+    `accept` and `file` choose the halves of the work; `ready` is told the addresses we listen on.
+    Raises the one-line errors of the parts (a port in use, a folder without rights, a newer database).
+    """
+    _raise_descriptor_limit(settings.limits.connections)
+    prepare(settings.store.path)
+    return _loop(
+        functools.partial(_serve, settings, ready, accept, filer_command or command(work(settings)) if file else None)
+    )
+
+
+def _loop(main: Callable[[], asyncio.Future[int] | object]) -> int:
+    try:
+        import uvloop  # noqa: PLC0415  twice the sessions per core; not to be had on every platform
+    except ImportError:
+        return asyncio.run(main())  # type: ignore[arg-type]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())  # type: ignore[arg-type]
+
+
+async def _serve(settings: Settings, ready: Ready | None, accept: bool, filer: Sequence[str] | None) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    logger = log()
+    async with contextlib.AsyncExitStack() as running:
+        supervisor = Supervisor(filer) if filer else None
+        endpoints: list[str] = []
+        vault: Vault | None = None
+        server: Server | None = None
+        if accept:
+            vault = Vault.open(
+                settings.vault.path,
+                filed=filed_marks(settings.store.path),
+                on_commit=(lambda _: supervisor.wake()) if supervisor else None,
+            )
+            running.callback(vault.close)
+            who = directory(settings)
+            server = Server(settings.capture, settings.admission, settings.limits, put=vault.put, directory=lambda: who)
+            await server.start()
+            endpoints = [str(endpoint) for endpoint in server.endpoints]
+        if supervisor:
+            supervisor.start()
+        notify("READY=1")
+        logger.info("daemon.ready", listen=" ".join(endpoints), pid=os.getpid())
+        if ready:
+            ready(endpoints)
+        await stop.wait()
+        notify("STOPPING=1")
+        logger.info("daemon.stopping")
+        if server:
+            await server.stop(SESSIONS_GRACE)
+        if vault:
+            await loop.run_in_executor(None, vault.close)
+        if supervisor and not await supervisor.stop(FILER_GRACE):
+            logger.warning("daemon.backlog_left", why="the filer had no more time; it goes on at the next start")
+    logger.info("daemon.stopped")
+    return 0
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """Allow ourselves a descriptor for each connection, or say what stands in the way."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + SPARE_DESCRIPTORS
+    if soft >= needed:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(needed, hard) if hard != resource.RLIM_INFINITY else needed, hard)
+        )
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        print(  # noqa: T201  before the loop and its log exist
+            f"bcc-relay: only {hard} open files allowed, [limits] connections = {connections} wants {needed}: "
+            "raise LimitNOFILE",
+            file=sys.stderr,
+        )

@@ -1,0 +1,260 @@
+"""Facts: how records become rows, each exactly once.
+
+Nothing about mail is decided here. Which mail objects have been filed is known from `_vault_outcome`,
+written in the same transaction as the facts. Ids are given out, and `identity` and `thread` (pure)
+find out what a record has to do with what is there. All statements are set-based: one per table and
+batch, since the write lock of a shared database is being held meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from relay import sqlite
+from relay.attribution import identity, thread
+from relay.attribution.record import Direction, Record
+from relay.mail.address import Address, forms
+from relay.mail.envelope import VaultId
+from relay.store import relation
+
+LARGE_PART = 256 * 1024
+"""Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
+the hold of the write lock in which the facts are written."""
+
+
+def text_time(moment: datetime) -> str:
+    """The contract's form of a time: UTC text, milliseconds, `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read_time(text: str) -> datetime:
+    """The time that `text_time` wrote."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is known of a batch while it is written: record by record, the message id and whether it is new."""
+
+    records: list[Record]
+    ids: list[int]
+    new: list[bool]
+
+    def fresh(self) -> Iterator[tuple[int, Record]]:
+        return ((i, r) for i, r, new in zip(self.ids, self.records, self.new, strict=True) if new)
+
+
+class Transaction:
+    """What can be done while the write lock is held."""
+
+    def __init__(self, connection: sqlite.Connection) -> None:
+        self._db = connection
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+
+    def keep(self, contents: Iterable[tuple[str, bytes]]) -> None:
+        """Store decoded contents by their digest, each once."""
+        self._db.executemany("INSERT OR IGNORE INTO blob (digest, content) VALUES (?, ?)", contents)
+
+    def file(self, records: Sequence[Record], *, up_to: VaultId, at: Callable[[str], None] = lambda _: None) -> int:
+        """Write the records of the stretch of the vault that ends with `up_to`. Returns how many were new to us."""
+        wanted = self._not_filed_yet(records)
+        batch = self._identified(wanted)
+        if wanted:
+            threads = self._threads(batch)
+            self._messages(batch, threads)
+            self._addresses(batch)
+            self._parts(batch)
+            self._envelopes(batch)
+            self._outcomes(wanted)
+        self._db.execute("INSERT OR REPLACE INTO _relay (name, value) VALUES ('filed_up_to', ?)", (str(up_to),))
+        at("filer.written")
+        if wanted:
+            relation.relate(self._db, [message for message, _ in batch.fresh()])
+        at("filer.related")
+        return len(wanted)
+
+    def _not_filed_yet(self, records: Sequence[Record]) -> list[Record]:
+        ids = {record.vault_id for record in records}
+        filed = {
+            vault_id
+            for vault_id in ids
+            if self._db.execute(
+                "SELECT 1 FROM _vault_outcome WHERE epoch = ? AND number = ?", (vault_id.epoch, vault_id.number)
+            ).fetchone()
+        }
+        return [record for record in records if record.vault_id not in filed]
+
+    def _identified(self, records: list[Record]) -> Batch:
+        """Give each record its message: a known one when it is a copy, else a new id."""
+        known: dict[str, list[identity.Known]] = {}
+        wanted = {key for record in records for key in identity.keys(record)}
+        rows = self._db.execute(
+            "SELECT i.key, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
+            "(SELECT substr(f.key, 4) FROM _identity f WHERE f.message_id = m.id AND f.key >= 'fp:' AND f.key < 'fp;') "
+            "FROM json_each(?) w JOIN _identity i ON i.key = w.value JOIN message m ON m.id = i.message_id "
+            "LEFT JOIN thread t ON t.id = m.thread_id",
+            (json.dumps(sorted(wanted)),),
+        )
+        for key, message, internet_id, author, base_subject, originated_at, fingerprint in rows:
+            known.setdefault(key, []).append(
+                identity.Known(
+                    message, internet_id, author, base_subject or "", fingerprint or "", read_time(originated_at)
+                )
+            )
+        batch = Batch(records, [], [])
+        next_id = self._next_id("message")
+        for record in records:
+            keys = identity.keys(record)
+            found = identity.same(record, (candidate for key in keys for candidate in known.get(key, ())))
+            batch.new.append(found is None)
+            if found is None:
+                found, next_id = next_id, next_id + 1
+                author = record.author.key if record.author else None
+                itself = identity.Known(
+                    found, record.message_id, author, record.base_subject, record.fingerprint, record.originated_at
+                )
+                for key in keys:
+                    known.setdefault(key, []).append(itself)
+            batch.ids.append(found)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO _identity (key, message_id) VALUES (?, ?)",
+            [(key, i) for i, record in batch.fresh() for key in identity.keys(record)],
+        )
+        return batch
+
+    def _next_id(self, table: str) -> int:
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return 1 if row is None else int(row[0]) + 1
+
+    def _threads(self, batch: Batch) -> tuple[int, ...]:
+        """Find or make the thread of each new message, and join threads that turn out to be one."""
+        fresh = list(batch.fresh())
+        ids = sorted({identifier for _, record in fresh for identifier in record.thread_ids})
+        known = {
+            (identifier, base_subject): found
+            for identifier, base_subject, found in self._db.execute(
+                "SELECT r.internet_message_id, r.base_subject, r.thread_id FROM json_each(?) w "
+                "JOIN _reference r ON r.internet_message_id = w.value",
+                (json.dumps(ids),),
+            )
+        }
+        joining = thread.join([(r.thread_ids, r.base_subject) for _, r in fresh], known, self._next_id("thread"))
+        self._db.executemany("INSERT INTO thread (id, base_subject) VALUES (?, ?)", joining.created.items())
+        for loser, survivor in joining.joined.items():
+            self._db.execute("UPDATE message SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
+            self._db.execute("UPDATE _reference SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
+            self._db.execute("DELETE FROM thread WHERE id = ?", (loser,))
+        self._db.executemany(
+            "INSERT INTO _reference (internet_message_id, base_subject, thread_id) VALUES (?, ?, ?)",
+            [(identifier, subject, found) for (identifier, subject), found in joining.seen.items()],
+        )
+        self._db.executemany(  # a ghost becomes a message
+            "UPDATE _reference SET message_id = ? "
+            "WHERE internet_message_id = ? AND base_subject = ? AND message_id IS NULL",
+            [(i, record.message_id, record.base_subject) for i, record in fresh if record.message_id],
+        )
+        return joining.assigned
+
+    def _messages(self, batch: Batch, threads: tuple[int, ...]) -> None:
+        fresh = list(batch.fresh())
+        self._db.executemany(
+            "INSERT INTO message (id, internet_message_id, thread_id, direction, direction_reason, automatic, subject, "
+            "author_address, author_name, staff_id, originated_at, date_source, received_at, size, snippet, "
+            "attachment_count, status, defects, parser) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                (
+                    i, r.message_id, found, r.verdict.direction.value, r.verdict.reason, r.automatic, r.subject,
+                    r.author.key if r.author else None, r.author_name, r.staff_id, text_time(r.originated_at),
+                    r.date_source, text_time(r.envelope.received_at), r.size, r.snippet, r.attachment_count, r.outcome,
+                    json.dumps(r.defects), r.parser,
+                )
+                for (i, r), found in zip(fresh, threads, strict=True)
+            ],
+        )  # fmt: skip
+        self._db.executemany(
+            "INSERT INTO message_text (message_id, subject, text, quoted, html, note) VALUES (?,?,?,?,?,?)",
+            [(i, r.subject, r.text, r.quoted, r.html, r.note) for i, r in fresh],
+        )
+        self._db.executemany(
+            "INSERT INTO _answer (message_id, internet_message_id) VALUES (?, ?)",
+            [
+                (i, r.thread_ids[1])
+                for i, r in fresh
+                if r.message_id and len(r.thread_ids) > 1 and r.verdict.direction is Direction.INCOMING
+            ],
+        )
+
+    def _addresses(self, batch: Batch) -> None:
+        """Every party, with the spellings under which a CRM may have typed its address."""
+        seen: dict[str, Address] = {p.address.key: p.address for _, r in batch.fresh() for p in r.parties}
+        ids: dict[str, int] = dict(
+            self._db.execute(
+                "SELECT a.address, a.id FROM json_each(?) w JOIN address a ON a.address = w.value",
+                (json.dumps(sorted(seen)),),
+            ).fetchall()
+        )
+        next_id = self._next_id("address")
+        missing = sorted(seen.keys() - ids.keys())
+        ids.update({key: next_id + n for n, key in enumerate(missing)})
+        self._db.executemany(
+            "INSERT INTO address (id, address, domain) VALUES (?, ?, ?)", [(ids[k], k, seen[k].domain) for k in missing]
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO _address_form (form, address_id, rank) VALUES (?, ?, ?)",
+            [(form, ids[key], rank) for key in missing for form, rank in forms(seen[key])],
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO message_address (message_id, address_id, originated_at, role, display_name) "
+            "VALUES (?, ?, ?, ?, ?)",
+            [
+                (i, ids[p.address.key], text_time(r.originated_at), p.role.value, p.display_name)
+                for i, r in batch.fresh()
+                for p in r.parties
+            ],
+        )
+
+    def _parts(self, batch: Batch) -> None:
+        fresh = [(i, part) for i, record in batch.fresh() for part in record.parts]
+        if not fresh:
+            return
+        self.keep((part.digest, part.content) for _, part in fresh if len(part.content) < LARGE_PART)
+        self._db.executemany(
+            "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value)
+                for i, p in fresh
+            ],
+        )
+
+    def _envelopes(self, batch: Batch) -> None:
+        next_id = self._next_id("envelope")
+        numbered = list(enumerate(zip(batch.ids, batch.records, strict=True), next_id))
+        self._db.executemany(
+            "INSERT INTO envelope (id, vault_id, position, message_id, route, reverse_path, client, tls, admitted_by, "
+            "staff_id, received_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                (
+                    n, str(r.vault_id), r.position, i, r.route.value,
+                    str(r.envelope.reverse_path) if r.envelope.reverse_path else "",
+                    f"{r.envelope.client.address} {r.envelope.client.name}".strip(), r.envelope.client.tls,
+                    r.envelope.admitted_by, r.handed_in_by, text_time(r.envelope.received_at),
+                )
+                for n, (i, r) in numbered
+            ],
+        )  # fmt: skip
+        self._db.executemany(
+            "INSERT INTO envelope_recipient (envelope_id, forward_path) VALUES (?, ?)",
+            [(n, str(path)) for n, (_, r) in numbered for path in r.envelope.forward_paths],
+        )
+
+    def _outcomes(self, records: Iterable[Record]) -> None:
+        outcomes = {record.vault_id: record.outcome for record in records}
+        self._db.executemany(
+            "INSERT INTO _vault_outcome (epoch, number, outcome) VALUES (?, ?, ?)",
+            [(vault_id.epoch, vault_id.number, outcome) for vault_id, outcome in outcomes.items()],
+        )

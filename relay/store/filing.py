@@ -1,0 +1,131 @@
+"""The filer's door to relay.db: where it stands, who we are, and the write lock.
+
+The database belongs to others as much as to us. A CRM may hold the write lock for minutes, so getting
+it is a patient loop in which we go on telling that we live. What is written under the lock is in
+`facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from relay import sqlite
+from relay.attribution.directory import Directory
+from relay.attribution.record import Record
+from relay.log import log
+from relay.mail.envelope import VaultId
+from relay.store import relation
+from relay.store.connection import open_store
+from relay.store.facts import LARGE_PART, Transaction
+
+PATIENCE = 0.5
+"""Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
+
+LONG_WAIT = 10.0
+"""Seconds of waiting for the write lock after which it is worth a line in the log, and every so often."""
+
+
+def filed_marks(path: Path) -> dict[str, int]:
+    """Epoch -> highest number that has an outcome: what a vault must not give out again."""
+    connection = open_store(path, read_only=True)
+    try:
+        # Walks from epoch to epoch in the index instead of reading all rows.
+        rows = connection.execute(
+            "WITH RECURSIVE e(epoch) AS (SELECT min(epoch) FROM _vault_outcome UNION ALL "
+            "SELECT (SELECT min(epoch) FROM _vault_outcome WHERE epoch > e.epoch) FROM e WHERE e.epoch IS NOT NULL) "
+            "SELECT epoch, (SELECT max(number) FROM _vault_outcome v WHERE v.epoch = e.epoch) "
+            "FROM e WHERE epoch IS NOT NULL"
+        )
+        return dict(rows.fetchall())
+    finally:
+        connection.close()
+
+
+class Filing:
+    """One connection to relay.db for one filer. Raises OperationalError when the database cannot be had."""
+
+    def __init__(self, path: Path, domains: Iterable[str], capture: Iterable[str]) -> None:
+        self._db = open_store(path)
+        self._domains = frozenset(domains)
+        self._capture = frozenset(capture)
+        self._directory: Directory | None = None
+        self._version = -1
+        self._up_to: VaultId | None = None
+        self._log = log()
+        self._write_domains()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _write_domains(self) -> None:
+        """The views tell outside parties from ours by our domains, so they stand in the database too."""
+        stored = {domain for (domain,) in self._db.execute("SELECT domain FROM _company_domain")}
+        if stored != self._domains:
+            with self.writing() as transaction:
+                transaction.execute("DELETE FROM _company_domain")
+                transaction.executemany("INSERT INTO _company_domain VALUES (?)", [(d,) for d in sorted(self._domains)])
+
+    def directory(self) -> Directory:
+        """Who we are now. Read again only when another connection has written something."""
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        if self._directory is None or version != self._version:
+            rows = self._db.execute("SELECT address_key, staff_id FROM staff_address").fetchall()
+            read = Directory(domains=self._domains, capture=self._capture, staff=dict(rows))
+            if read != self._directory:
+                self._directory = read
+            self._version = version
+        return self._directory
+
+    def filed_up_to(self) -> VaultId | None:
+        """The last mail object, in the vault's order, that has its outcome."""
+        row = self._db.execute("SELECT value FROM _relay WHERE name = 'filed_up_to'").fetchone()
+        return None if row is None else VaultId.read(row[0])
+
+    @contextmanager
+    def writing(self, alive: Callable[[], None] = lambda: None) -> Iterator[Transaction]:
+        """The write lock, however long a CRM keeps it; COMMIT at the end, ROLLBACK when anything is raised."""
+        self._begin(alive)
+        try:
+            yield Transaction(self._db)
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        try:
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _begin(self, alive: Callable[[], None]) -> None:
+        self._db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+        attempts = 0
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                attempts += 1
+                if attempts % int(LONG_WAIT / PATIENCE) == 0:
+                    self._log.warning(
+                        "store.locked", for_s=round(attempts * PATIENCE), why="a program holds the write lock"
+                    )
+                alive()
+            else:
+                return
+
+    def keep_large_parts(self, record: Record) -> None:
+        """Store large contents ahead of the facts. Without its facts a content is harmless, and found again."""
+        for part in record.parts:
+            if len(part.content) >= LARGE_PART:
+                with self.writing() as transaction:
+                    transaction.keep((part.digest, part.content) for part in (part,))
+
+    def settle(self, alive: Callable[[], None]) -> int:
+        """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left."""
+        alive()
+        return int(relation.settle(self._db))
