@@ -1,0 +1,99 @@
+"""The supervisor keeps one child alive, notices a stuck one, and lets it finish at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.work import supervisor as supervision
+from relay.work.supervisor import Supervisor
+
+# Each child appends a line to the file it is given, so that the tests see lives and last words.
+LIFE = "import os, sys; out = open(sys.argv[1], 'a', buffering=1); print('born', file=out); os.write(1, b'.')\n"
+CHILDREN = {
+    "faithful": LIFE + "for line in sys.stdin: print('woken', file=out)\nprint('finished', file=out)",
+    "short-lived": LIFE + "os._exit(3)",
+    "silent": LIFE + "import time; time.sleep(60)",
+    "deaf": LIFE + "import time\nwhile True: os.write(1, b'.'); time.sleep(0.05)",
+}
+
+
+def child(kind: str, out: Path) -> tuple[str, ...]:
+    return (sys.executable, "-S", "-c", CHILDREN[kind], str(out))
+
+
+async def until(out: Path, count: int, word: str, seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not out.exists() or out.read_text().split().count(word) < count:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "PAUSES", (0.01,))
+
+
+def test_news_reach_the_child_and_the_end_lets_it_finish(out: Path) -> None:
+    async def story() -> None:
+        supervisor = Supervisor(child("faithful", out))
+        supervisor.start()
+        await until(out, 1, "born")
+        supervisor.wake()
+        await until(out, 1, "woken")
+        assert await supervisor.stop(20)
+        assert supervisor.pid is None
+
+    asyncio.run(story())
+    assert out.read_text().split() == ["born", "woken", "finished"]
+
+
+def test_a_child_that_dies_is_started_again(out: Path) -> None:
+    async def story() -> None:
+        supervisor = Supervisor(child("short-lived", out))
+        supervisor.start()
+        await until(out, 3, "born")
+        assert supervisor.restarts >= 2
+        await supervisor.stop(20)
+
+    asyncio.run(story())
+
+
+def test_a_child_without_a_heartbeat_is_killed_and_started_again(out: Path) -> None:
+    async def story() -> None:
+        supervisor = Supervisor(child("silent", out), heartbeat_limit=0.5)
+        supervisor.start()
+        await until(out, 2, "born")
+        await supervisor.stop(0.1)
+
+    asyncio.run(story())
+
+
+def test_a_child_that_will_not_end_is_killed_after_the_grace(out: Path) -> None:
+    async def story() -> bool:
+        supervisor = Supervisor(child("deaf", out))
+        supervisor.start()
+        await until(out, 1, "born")
+        finished = await supervisor.stop(0.2)
+        assert supervisor.pid is None
+        return finished
+
+    assert not asyncio.run(story())
+
+
+def test_a_command_that_cannot_be_started_is_tried_again_and_stops_at_once(out: Path) -> None:
+    async def story() -> bool:
+        supervisor = Supervisor((str(out / "missing"),))
+        supervisor.start()
+        while supervisor.restarts < 2:
+            await asyncio.sleep(0.01)
+        return await supervisor.stop(5)
+
+    assert asyncio.run(story())
