@@ -14,6 +14,8 @@ from relay.mail.address import Address
 
 WRITTEN_FORM = 1
 
+_WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: used for each mail accepted
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -46,7 +48,7 @@ class Envelope:
     def encode(self) -> bytes:
         """The written form: JSON with short keys, versioned by `v`."""
         reverse = self.reverse_path
-        return json.dumps(
+        return _WRITE(
             {
                 "v": WRITTEN_FORM,
                 "from": None if reverse is None else [reverse.local_part, reverse.domain],
@@ -54,9 +56,7 @@ class Envelope:
                 "client": [self.client.address, self.client.name, self.client.tls, self.client.account],
                 "at": self.received_at.timestamp(),
                 "by": self.admitted_by,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
+            }
         ).encode("utf-8", "replace")
 
 

@@ -1,7 +1,8 @@
 """Replies: every sentence our server says, with its code and enhanced code (RFC 5321 §4.2, RFC 3463).
 
 All texts stand here so that they can be read together: a rep must know from a refusal what to do, a
-stranger must learn nothing. None ever repeats what the client sent.
+stranger must learn nothing. None ever repeats what the client sent. A permanent code (5xx) makes the
+sender's server give the mail up, so any doubt of ours is a 4xx.
 """
 
 from __future__ import annotations
@@ -21,5 +22,103 @@ class Reply:
     def positive(self) -> bool:
         return self.code < 400
 
+    @property
+    def wire(self) -> bytes:
+        """The reply as it goes over the wire, one line. All our texts are ASCII."""
+        return f"{self}\r\n".encode("ascii", "replace")
+
     def __str__(self) -> str:
         return f"{self.code} {self.enhanced} {self.text}" if self.enhanced else f"{self.code} {self.text}"
+
+
+# -- the greeting and the session ------------------------------------------------------------------
+
+
+def greeting(hostname: str) -> Reply:
+    return Reply(220, "", f"{hostname} ESMTP bcc-relay")
+
+
+def helo(hostname: str) -> Reply:
+    return Reply(250, "", hostname)
+
+
+def ehlo(hostname: str, max_size: int) -> bytes:
+    """The whole EHLO answer: exactly the extensions that work (RFC 5321 §4.1.1.1)."""
+    lines = [hostname, "PIPELINING", f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+    marked = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
+    return "".join(f"{line}\r\n" for line in marked).encode("ascii", "replace")
+
+
+BYE = Reply(221, "2.0.0", "bye")
+NOOP_OK = Reply(250, "2.0.0", "ok")
+RESET_OK = Reply(250, "2.0.0", "ok")
+VERIFY = Reply(252, "2.5.0", "cannot verify; send the mail and see")
+HELP = Reply(214, "2.0.0", "mail to a capture address is filed on the leads it is from or for")
+
+# -- a transaction ---------------------------------------------------------------------------------
+
+MAIL_OK = Reply(250, "2.1.0", "ok")
+RCPT_OK = Reply(250, "2.1.5", "ok")
+GO_AHEAD = Reply(354, "", "end with a line that holds only a dot")
+
+
+def accepted(vault_id: object) -> Reply:
+    """The promise: said only after the commit that holds the message has reached the disk."""
+    return Reply(250, "2.0.0", f"accepted as {vault_id}")
+
+
+# -- what the client did wrong ---------------------------------------------------------------------
+
+UNKNOWN_COMMAND = Reply(500, "5.5.1", "command not known here")
+NOT_OFFERED = Reply(502, "5.5.1", "command not offered here")
+LINE_TOO_LONG = Reply(500, "5.5.2", "command line too long")
+CONTROL_OCTETS = Reply(500, "5.5.2", "control characters have no place in a command")
+BARE_LINE_FEED = Reply(500, "5.5.2", "lines end with CR LF, not with LF alone; goodbye")
+NOT_TEXT = Reply(500, "5.5.2", "commands are ASCII, or UTF-8 after SMTPUTF8")
+NAME_MISSING = Reply(501, "5.5.4", "say your name after the command")
+NO_ARGUMENT_ALLOWED = Reply(501, "5.5.4", "this command stands alone")
+SAY_HELLO = Reply(503, "5.5.1", "say EHLO or HELO first")
+MAIL_IN_PROGRESS = Reply(503, "5.5.1", "a mail is in progress; finish it or send RSET")
+MAIL_FIRST = Reply(503, "5.5.1", "say MAIL first")
+NO_RECIPIENT = Reply(554, "5.5.1", "no valid recipient")
+NOT_SYNCHRONISED = Reply(554, "5.5.0", "you spoke before it was your turn; goodbye")
+NOT_SMTP = Reply(554, "5.5.1", "this is a mail server; goodbye")
+
+BAD_REVERSE_PATH = Reply(501, "5.1.7", "not a sender address; write MAIL FROM:<name@domain> or MAIL FROM:<>")
+BAD_FORWARD_PATH = Reply(501, "5.1.3", "not a recipient address; write RCPT TO:<name@domain>")
+BAD_PARAMETER = Reply(501, "5.5.4", "parameter with a wrong value, or given twice")
+UNKNOWN_PARAMETER = Reply(555, "5.5.4", "parameter not offered here")
+NEEDS_SMTPUTF8 = Reply(553, "5.6.7", "an address that is not ASCII needs the SMTPUTF8 parameter")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "too many recipients; send the others with the next mail")
+
+
+def too_large(max_size: int) -> Reply:
+    return Reply(552, "5.3.4", f"message too large; the limit here is {max_size} octets")
+
+
+# -- who may hand in what (relay.attribution.admission decides) ------------------------------------
+
+CLIENT_NOT_ADMITTED = Reply(
+    550, "5.7.1", "this host may not hand in mail here; the administrator lists it in [admission] networks"
+)
+NO_CAPTURE_ADDRESS = Reply(
+    550, "5.1.1", "no such capture address; only mail for the CRM's capture addresses is taken, check the spelling"
+)
+
+# -- trouble of ours, and limits: always try again later -------------------------------------------
+
+NO_MEMORY = Reply(452, "4.3.1", "too much mail in flight, please try again in a minute")
+NO_ROOM = Reply(452, "4.3.1", "storage is full, please try again later")
+SHUTTING_DOWN = Reply(421, "4.3.2", "restarting, please try again in a minute")
+TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "too many connections, please try again later")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "too many errors; goodbye")
+TOO_MANY_IDLE_COMMANDS = Reply(421, "4.7.0", "too many commands without mail; goodbye")
+TOO_MANY_MESSAGES = Reply(421, "4.7.0", "enough for one connection; come back with the rest")
+IDLE_TOO_LONG = Reply(421, "4.4.2", "nothing heard for too long; goodbye")
+SESSION_TOO_LONG = Reply(421, "4.4.2", "the connection was open too long; come back with the rest")
+DATA_TOO_SLOW = Reply(421, "4.4.2", "the message came too slowly; please try again")
+
+
+def trouble(incident: str) -> Reply:
+    """Something failed here. `incident` names it in our log; the client learns nothing else."""
+    return Reply(451, "4.3.0", f"trouble on our side, please try again later (incident {incident})")

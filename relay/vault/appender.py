@@ -1,0 +1,170 @@
+"""Appending to the vault: which epoch, which segment, which number, and one transaction for a batch.
+
+Decides where the next mail object lies. For one thread at a time; the queue in front of it, and who is
+told what, is `relay.vault.writer`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from relay import sqlite
+from relay.mail.envelope import MailObject, VaultId
+from relay.vault.checkpoint import Checkpointer, put_away
+from relay.vault.failure import explain
+from relay.vault.segment import PAGE_SIZE, Segment, contents, make_segment, open_segment, segments
+
+MAIL_OVERHEAD = 512
+"""Octets that a mail object takes beside its content, from above: envelope, row, its share of pages."""
+
+
+class Appender:
+    """The end of the vault. Made by `Appender.open`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        segment: Segment,
+        connection: sqlite.Connection,
+        next_number: int,
+        *,
+        segment_size: int,
+        clock: Callable[[], float],
+        at: Callable[[str], None],
+    ) -> None:
+        self.segment = segment
+        self._folder = folder
+        self._connection: sqlite.Connection | None = connection
+        self._next = next_number
+        self._segment_size = segment_size
+        self._clock = clock
+        self._at = at
+        self._size = _size(connection)
+        self.checkpointer = Checkpointer(segment)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        filed: Mapping[str, int],
+        *,
+        segment_size: int,
+        clock: Callable[[], float],
+        at: Callable[[str], None],
+    ) -> Appender:
+        """The end of the vault in `folder`, where a new epoch is begun if need be. Raises a VaultError."""
+        connection: sqlite.Connection | None = None
+        try:
+            known = segments(folder)
+            if known:
+                segment = known[-1]
+                connection = open_segment(segment)
+                held = contents(connection, segment)
+                next_number = held.last_number + 1
+                # Less than what counts as filed, or a copy: an older state that must not go on numbering.
+                if filed.get(segment.epoch, 0) > held.last_number or held.copied:
+                    put_away(connection)
+                    connection = None
+            if connection is None:
+                epoch = _draw_epoch({*filed, *(segment.epoch for segment in known)})
+                segment = make_segment(folder, epoch, known[-1].ordinal + 1 if known else 1, 1, clock())
+                next_number = 1
+                connection = open_segment(segment)
+            return cls(folder, segment, connection, next_number, segment_size=segment_size, clock=clock, at=at)
+        except (OSError, sqlite.Error) as error:
+            if connection is not None:
+                connection.close()
+            raise explain(error, folder) from error
+
+    def append(self, mails: Sequence[MailObject]) -> list[VaultId]:
+        """Commit `mails` in one transaction; they are on the disk when this returns.
+
+        Raises whatever stood in the way; nothing of the batch is kept then, and the next one may be tried.
+        """
+        octets = sum(len(mail.content) + MAIL_OVERHEAD for mail in mails)
+        with self.checkpointer.turn:
+            if self._connection is None:
+                self._reopen()
+            if self._size + octets > self._segment_size and self._size > 4 * PAGE_SIZE:
+                self._begin_segment()
+            connection = self._connection
+            assert connection is not None  # noqa: S101  for the type checker: reopened above
+            first = self._next
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                self._at("vault.begin")
+                values: list[object] = []
+                for number, mail in enumerate(mails, first):
+                    values += (number, mail.envelope.encode(), mail.content)
+                connection.execute(_insert(len(mails)), values)
+                self._at("vault.inserted")
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back(connection)
+                raise
+            self._next = first + len(mails)
+            self._size += octets
+            self.checkpointer.wrote(octets)
+        epoch = self.segment.epoch
+        return [VaultId(epoch, number) for number in range(first, self._next)]
+
+    def close(self) -> None:
+        """Put the log away and close."""
+        self.checkpointer.stop()
+        if self._connection is not None:
+            put_away(self._connection)
+            self._connection = None
+
+    def _roll_back(self, connection: sqlite.Connection) -> None:
+        """Undo, so that the next batch finds a clean connection; where even that fails, take a new one.
+
+        After some errors (disk full, I/O) SQLite has rolled back by itself.
+        """
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite.Error:
+            with contextlib.suppress(sqlite.Error):
+                connection.close()
+            self._connection = None
+
+    def _reopen(self) -> None:
+        connection = open_segment(self.segment)
+        self._next = contents(connection, self.segment).last_number + 1
+        self._size = _size(connection)
+        self._connection = connection
+
+    def _begin_segment(self) -> None:
+        """Go on in a new file of the same epoch. When that fails the old one stays the current one."""
+        segment = make_segment(self._folder, self.segment.epoch, self.segment.ordinal + 1, self._next, self._clock())
+        connection = open_segment(segment)
+        self.checkpointer.follow(segment)
+        finished, self._connection = self._connection, connection
+        if finished is not None:
+            finished.close()  # the checkpointer still has it open: this moves no log
+        self.segment = segment
+        self._size = _size(connection)
+        self._at("vault.rotated")
+
+
+@cache
+def _insert(count: int) -> str:
+    """One statement for the whole batch: the interpreter is left once, not once for each row, and the
+    event loop's thread need not be waited for as often.
+    """
+    return "INSERT INTO mail (number, envelope, content) VALUES " + ",".join(["(?, ?, ?)"] * count)
+
+
+def _size(connection: sqlite.Connection) -> int:
+    return int(connection.execute("PRAGMA page_count").fetchone()[0]) * PAGE_SIZE
+
+
+def _draw_epoch(taken: set[str]) -> str:
+    """Eight hex digits that no epoch we know of has."""
+    while (epoch := secrets.token_hex(4)) in taken:
+        pass
+    return epoch
