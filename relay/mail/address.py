@@ -7,7 +7,23 @@ mailboxes never fails: what is not an address is left out, what is broken but le
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
+from urllib.parse import unquote
+
+MAX_LOCAL_PART = 256
+"""Characters. RFC 5321 §4.5.3.1.1 says 64; mailers of lists and bounces write more."""
+MAX_DOMAIN = 255
+"""Octets as A-labels (RFC 5321 §4.5.3.1.2)."""
+
+_A_DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\Z")
+_LITERAL = re.compile(r"\[[A-Za-z0-9.:-]{2,60}\]\Z")
+_FULL_STOPS = str.maketrans("。．｡", "...")  # UTS 46 §4: all of them separate labels
+_NOT_LOCAL = re.compile(r"[\s\x00-\x20\x7f-\x9f()<>\[\]:;@\\,\"\ud800-\udfff]")
+_NOT_QUOTED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,20 @@ class Address:
         """The canonical form in which addresses are stored and compared: all lower case."""
         return f"{self.local_part.lower()}@{self.domain}"
 
+    @classmethod
+    def read(cls, text: str) -> Address | None:
+        """The one address that `text` writes, as typed by a person or found in a header, or None.
+
+        Takes blanks around and inside, angle brackets (then whatever stands before them), `mailto:` with its
+        query, quotes around the whole, domains as U-labels.
+        """
+        if len(text) > 2 * (MAX_LOCAL_PART + MAX_DOMAIN):
+            return None
+        text = text.strip()
+        if text.endswith(">") and "<" in text:
+            text = text[text.rindex("<") + 1 : -1]
+        return addr_spec(text)
+
     def __str__(self) -> str:
         return f"{self.local_part}@{self.domain}"
 
@@ -35,3 +65,110 @@ class Mailbox:
 
     display_name: str
     address: Address
+
+
+def addr_spec(text: str) -> Address | None:
+    """The address of an addr-spec (RFC 5322 §3.4.1), with or without what people and programs put around it."""
+    local, at, domain = text.rpartition("@")
+    if not at:
+        return None
+    if not (text.isascii() and local.isalnum()):
+        local, domain = _tidy(local), _tidy(domain)
+        if local[:7].lower() == "mailto:":
+            local, domain = unquote(local[7:].strip()), domain.partition("?")[0]
+        if len(local) > 1 and local[0] == local[-1] == '"':
+            local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
+            if _NOT_QUOTED.search(local):
+                return None
+        elif _NOT_LOCAL.search(local):
+            local = _broken_local(local)
+    ascii_domain = a_labels(domain)
+    if not local or not ascii_domain or len(local) > MAX_LOCAL_PART:
+        return None
+    return Address(local, ascii_domain)
+
+
+def _tidy(text: str) -> str:
+    text = text.strip(" \t\r\n'\u00a0<>")
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+    return text
+
+
+def _broken_local(local: str) -> str:
+    """A local part that the grammar forbids, if it is legible: a route before it, blanks around its dots."""
+    if local.startswith("@") and ":" in local:  # obs-route (RFC 5322 §4.4): @a.example,@b.example:user
+        local = local.rpartition(":")[2]
+    local = local.strip("\"'`<>()[],;: \t")
+    if " " in local:
+        local = ".".join(word.strip() for word in local.split("."))
+    return "" if _NOT_LOCAL.search(local) else local
+
+
+def a_labels(domain: str) -> str:
+    """`domain` lower case, as A-labels (RFC 5890), or '' when it cannot be one.
+
+    Mapping after UTS 46, non-transitional (`ß` stays): compatibility forms and case are folded, then each label
+    with letters beyond ASCII is encoded (RFC 3492). Labels are bounded first, as the encoder is quadratic.
+    """
+    domain = domain.strip().lower()
+    if not domain.isascii():
+        if len(domain) > MAX_DOMAIN:
+            return ""
+        domain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain.translate(_FULL_STOPS)).lower())
+        labels = domain.split(".")
+        if any(len(label) > 63 for label in labels):
+            return ""
+        try:
+            domain = ".".join(
+                label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii") for label in labels
+            )
+        except UnicodeError:
+            return ""
+    domain = domain.rstrip(".,;:!?\"'>)").strip()
+    if len(domain) > MAX_DOMAIN:
+        return ""
+    if _A_DOMAIN.match(domain) or _LITERAL.match(domain):
+        return domain
+    together = "".join(domain.split())
+    return (
+        together
+        if len(together) < len(domain) and _A_DOMAIN.match(together) and " ." in domain.replace(". ", " .")
+        else ""
+    )
+
+
+def u_labels(domain: str) -> str:
+    """`domain` with its A-labels as letters; a label that is none, or does not come back the same, stays."""
+    if "xn--" not in domain:
+        return domain
+    return ".".join(_u_label(label) for label in domain.split("."))
+
+
+def _u_label(label: str) -> str:
+    if not label.startswith("xn--") or len(label) > 63:
+        return label
+    try:
+        letters = label[4:].encode("ascii").decode("punycode")
+        if "xn--" + letters.encode("punycode").decode("ascii") != label or not letters.isprintable() or "." in letters:
+            return label
+        letters.encode("utf-8")
+    except (UnicodeError, ValueError, OverflowError):
+        return label
+    return letters
+
+
+def forms(address: Address) -> tuple[tuple[str, int], ...]:
+    """The spellings under which a CRM may have typed this address, with their rank, best first.
+
+    Rank 0: the key, and the same with the domain as U-labels. Rank 1: the same without the plus tag
+    (RFC 5233). All lower case, each once.
+    """
+    local = address.local_part.lower()
+    domains = {address.domain: None, u_labels(address.domain).lower(): None}
+    found = {f"{local}@{domain}": 0 for domain in domains}
+    plain = local.partition("+")[0]
+    if plain:
+        for domain in domains:
+            found.setdefault(f"{plain}@{domain}", 1)
+    return tuple(found.items())

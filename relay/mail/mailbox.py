@@ -1,0 +1,240 @@
+"""Lists of mailboxes: the values of From, To, Cc and their kin (RFC 5322 §3.4) as they are really written.
+
+Decides where one address ends and the next begins, and which words name it. Encoded words are opaque: what is
+inside them is never grammar. Groups, comments, routes, semicolons as separators, commas and dots in unquoted
+names, quotes and brackets that never close: the addresses are still found. One pass, no recursion, never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from relay.mail.address import Address, Mailbox, addr_spec
+from relay.mail.encoded import decode_words, from_octets, printable
+
+MAX_MAILBOXES = 10_000
+"""Addresses of one field name that are read: above the largest recipient lists of any provider."""
+MAX_LIST = 1 << 20
+"""Octets of one such field that are read."""
+MAX_NAME = 500
+"""Characters of a display name that are kept."""
+
+# What nearly all fields look like: names without specials, addresses without quotes. Possessive: each piece is
+# read once. An address that does not fit sends the whole field to the tokens below.
+_PLAIN = re.compile(
+    r"\s*+(?:\"([^\"\\<>=@]*+)\"|([^\"(),:;<>@\\\[\]=]*+))\s*+<([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9.-]*+[A-Za-z0-9])>\s*+(?:,|\Z)"
+    r"|\s*+([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9.-]*+[A-Za-z0-9])\s*+(?:,|\Z)"
+)
+_TOKEN = re.compile(
+    r"(?P<blank>\s++)"
+    r"|(?P<word>=\?[^?\s]{1,75}\?[bBqQ]\?[^?]*+\?=)"
+    r"|(?P<atom>[^\s\"(),:;<>\\\[\]=]++(?:=(?!\?)[^\s\"(),:;<>\\\[\]=]*+)*+)"
+    r"|\"(?P<quoted>(?:[^\"\\]|\\.)*+)(?P<closed>\"?)"
+    r"|<(?P<angle>[^<>]*+)(?P<shut>>?)"
+    r"|(?P<literal>\[[^\[\]\s]{1,64}\])"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
+_DOTS = re.compile(r"\s{1,9}\.\s{0,9}")
+_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+
+def mailboxes(values: Iterable[bytes], hint: str = "") -> tuple[Mailbox, ...]:
+    """All mailboxes of the fields with these values (octets as received), in order, at most 10,000."""
+    found: list[Mailbox] = []
+    for value in values:
+        found += read(from_octets(value[:MAX_LIST], hint), MAX_MAILBOXES - len(found))
+        if len(found) >= MAX_MAILBOXES:
+            break
+    return tuple(found)
+
+
+def read(text: str, most: int = MAX_MAILBOXES) -> list[Mailbox]:
+    """The mailboxes of one unfolded list, encoded words still in place; at most `most`."""
+    found: list[Mailbox] = []
+    position, end = 0, len(text)
+    while position < end and len(found) < most:
+        plain = _PLAIN.match(text, position)
+        if plain is None:
+            if not text[position:].strip(" \t\r\n,;"):
+                break
+            return found + _Reading(text[position:], most - len(found)).mailboxes
+        quoted, name, local, domain, bare_local, bare_domain = plain.groups()
+        if local is not None:
+            address = (
+                Address(local, domain.lower())
+                if len(local) <= 64 and len(domain) <= 255
+                else addr_spec(f"{local}@{domain}")
+            )
+            name = quoted if quoted is not None else name
+            if name:
+                name = _name(name)
+        else:
+            local, domain, name = bare_local, bare_domain, ""
+            address = (
+                Address(local, domain.lower())
+                if len(local) <= 64 and len(domain) <= 255
+                else addr_spec(f"{local}@{domain}")
+            )
+        if address is not None:
+            found.append(Mailbox(name or "", address))
+        position = plain.end()
+    return found
+
+
+def _name(words: str) -> str:
+    """A display name for people: encoded words decoded, one line, single blanks, quotes around it gone."""
+    if "=?" in words:
+        words = decode_words(words)
+    words = " ".join(printable(words).split())
+    if len(words) > 1 and words[0] == words[-1] and words[0] in "'\"":
+        words = words[1:-1].strip()
+    return words[:MAX_NAME]
+
+
+class _Reading:
+    """One pass over one list: the words seen since the last address, and the mailboxes found."""
+
+    def __init__(self, text: str, most: int) -> None:
+        self.mailboxes: list[Mailbox] = []
+        self._words: list[str] = []  # of the phrase, blanks between them as written
+        self._comments: list[str] = []
+        self._address: Address | None = None  # from angle brackets
+        self._carried = 0  # words that stood before a comma and were no address
+        self._read(text, most)
+
+    def _read(self, text: str, most: int) -> None:
+        position, end = 0, len(text)
+        quotes = comments = True  # off for the rest once one never closes, so that nothing is read twice
+        groups = ";" in text
+        while position < end and len(self.mailboxes) < most:
+            token = _TOKEN.match(text, position)
+            if token is None:  # cannot be: one alternative takes any character
+                break
+            kind = token.lastgroup
+            position = token.end()
+            if kind in ("blank", "atom", "word", "literal"):
+                if self._address is not None and kind == "atom" and "@" in token[0]:
+                    self._finish()
+                self._words.append(" " if kind == "blank" else token[0])
+            elif kind == "closed":
+                if not quotes:
+                    position = token.start() + 1
+                elif not token["closed"]:
+                    quotes = False
+                    position = token.start() + 1
+                elif self._swallows(token["quoted"], text, position):
+                    position = token.start() + 1
+                else:
+                    self._quoted(token["quoted"], text[position : position + 1])
+            elif kind == "shut":
+                if token["shut"]:
+                    self._angle(token["angle"])
+                else:
+                    comma = len(re.split("[,;]", token["angle"], maxsplit=1)[0])
+                    position = token.start() + 1 + comma
+                    self._angle(token["angle"][:comma])
+            else:
+                mark = token[0]
+                if mark == "(" and comments:
+                    close = _comment_end(text, position)
+                    if close < 0:
+                        comments = False
+                    else:
+                        self._comments.append(text[position : close - 1])
+                        position = close
+                elif mark == ",":
+                    self._finish(carry=True)
+                elif mark == ";":
+                    self._finish()
+                elif mark == ":":
+                    self._colon(groups)
+                elif mark == "=":
+                    self._words.append(mark)
+        self._finish()
+
+    @staticmethod
+    def _swallows(quoted: str, text: str, position: int) -> bool:
+        """Did a quote that was never closed run into the next mailbox's? `"Bob <b@x>, "Ann" <a@x>`"""
+        close = quoted.rfind(">")
+        return close >= 0 and "," in quoted[close:] and text[position : position + 1] not in (" ", "<", "@", ",", "")
+
+    def _quoted(self, quoted: str, following: str) -> None:
+        if following == "@" or (self._words and self._words[-1][-1:] in (".", "@")):  # part of an addr-spec
+            self._words.append(f'"{quoted}"')
+            return
+        self._words.append(_PAIR.sub(r"\1", quoted) if "\\" in quoted else quoted)
+
+    def _angle(self, inside: str) -> None:
+        if self._address is not None:
+            self._finish()
+        address = addr_spec(inside) if inside else None
+        if address is None and "@" in inside:
+            address = addr_spec(re.sub(r"\([^()]{0,200}\)", "", inside))
+        if address is None and "@" in inside:  # something beside the address: take the word that is one
+            address = next(filter(None, map(addr_spec, inside.split()[:20])), None)
+        if address is not None:
+            self._address = address
+
+    def _colon(self, groups: bool) -> None:
+        """The end of a group's name (RFC 5322 §3.4), `mailto:`, or a colon that somebody's name has."""
+        phrase = "".join(self._words).strip().lower()
+        if phrase == "mailto":
+            self._words.clear()
+        elif groups and self._address is None and "@" not in phrase:
+            self._words.clear()
+            self._comments.clear()
+            self._carried = 0
+        else:
+            self._words.append(":")
+
+    def _finish(self, *, carry: bool = False) -> None:
+        """The end of one entry: keep the mailbox, if it is one. `carry`: words before a comma may be a name's."""
+        words, address = self._words, self._address
+        phrase = "".join(words).strip()
+        if address is not None:
+            name = _name(phrase) or _name(" ".join(self._comments))
+            self.mailboxes.append(Mailbox(name, address))
+        elif "@" in phrase:
+            self._bare(phrase)
+        elif carry and phrase and self._carried < 8:
+            words.append(", ")
+            self._carried += 1
+            return
+        self._words, self._comments, self._address, self._carried = [], [], None, 0
+
+    def _bare(self, phrase: str) -> None:
+        """An entry without angle brackets: an addr-spec, with words before or after it, or several of them."""
+        if " " not in phrase or phrase.startswith('"'):
+            address = addr_spec(phrase)
+            if address is not None:
+                self.mailboxes.append(Mailbox(_name(" ".join(self._comments)), address))
+                return
+        tight = phrase
+        if phrase.count("@") == 1 and len(phrase) < 1000:  # blanks around the at and the domain's dots (§4.4)
+            local, _, domain = phrase.partition("@")
+            tight = f"{local.rstrip()}@{_DOTS.sub('.', domain.lstrip())}"
+        name: list[str] = []
+        for word in tight.split():
+            address = addr_spec(word.strip("'\"")) if "@" in word and "=?" not in word else None
+            if address is None:
+                name.append(word)
+                continue
+            said = _name(" ".join(name)) or _name(" ".join(self._comments))
+            self.mailboxes.append(Mailbox(said.rstrip(" ,-:").strip("'\""), address))
+            name = []
+
+
+def _comment_end(text: str, position: int) -> int:
+    """The offset after the comment that opened before `position` (they nest, RFC 5322 §3.2.2), or -1."""
+    depth = 1
+    for mark in _PARENTHESIS.finditer(text, position):
+        if mark[0] == "(":
+            depth += 1
+        elif mark[0] == ")":
+            depth -= 1
+            if depth == 0:
+                return mark.end()
+    return -1
