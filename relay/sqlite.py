@@ -20,6 +20,7 @@ DatabaseError = driver.DatabaseError
 IntegrityError = driver.IntegrityError
 OperationalError = driver.OperationalError
 version: str = driver.sqlite_version
+complete_statement = driver.complete_statement
 
 
 def connect(path: Path, *, read_only: bool = False, timeout: float = 5.0, threads: bool = False) -> Connection:

@@ -216,7 +216,7 @@ CREATE INDEX message_alias_by_message ON message_alias (message_id);
 
 CREATE TABLE change ( -- The change feed: read WHERE seq > ?, keep your own cursor. No personal data in it.
   seq       INTEGER PRIMARY KEY AUTOINCREMENT, -- grows with every commit, never given out twice
-  at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), -- when
+  at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) CHECK (at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'), -- when
   entity    TEXT NOT NULL,                     -- name of the table
   entity_id INTEGER NOT NULL,                  -- its id (message_id for a dismissal)
   op        TEXT NOT NULL CHECK (op IN ('insert', 'update', 'delete', 'merge')), -- merge: entity_id was merged into another, see lead_id or message_alias
@@ -269,6 +269,9 @@ CREATE UNIQUE INDEX _unrelated_by_message ON _unrelated (message_id);
 CREATE TABLE _unsettled ( -- What a trigger could not finish and the relay will: which threads to look at again, which leads to sweep.
   kind       TEXT NOT NULL CHECK (kind IN ('address', 'message', 'thread', 'lead')), -- what changed
   subject_id INTEGER NOT NULL, -- its id
+  at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), -- when
+  reached_at TEXT NOT NULL DEFAULT '',   -- of an address: originated_at of the last of its messages looked at
+  reached_id INTEGER NOT NULL DEFAULT 0, -- of an address: message.id of it
   PRIMARY KEY (kind, subject_id)
 ) WITHOUT ROWID;
 

@@ -144,9 +144,8 @@ WHEN EXISTS (SELECT 1 FROM message_address WHERE address_id = NEW.address_id) BE
    WHERE message_id IN (SELECT message_id FROM message_address WHERE address_id = NEW.address_id)
      AND EXISTS (SELECT 1 FROM lead WHERE id = NEW.lead_id)
      AND EXISTS (SELECT 1 FROM lead_message lm WHERE lm.message_id = _unrelated.message_id AND lm.lead_id = NEW.lead_id);
-  INSERT INTO _unsettled (kind, subject_id)
-  SELECT 'address', NEW.address_id
-   WHERE NOT EXISTS (SELECT 1 FROM _unsettled WHERE kind = 'address' AND subject_id = NEW.address_id);
+  DELETE FROM _unsettled WHERE kind = 'address' AND subject_id = NEW.address_id;
+  INSERT INTO _unsettled (kind, subject_id) VALUES ('address', NEW.address_id);
 END;
 
 CREATE TRIGGER _match_delete AFTER DELETE ON _match
@@ -183,9 +182,8 @@ WHEN EXISTS (SELECT 1 FROM message_address WHERE address_id = OLD.address_id) BE
    WHERE ma.address_id = OLD.address_id
      AND NOT EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = ma.message_id)
      AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = ma.message_id);
-  INSERT INTO _unsettled (kind, subject_id)
-  SELECT 'address', OLD.address_id
-   WHERE NOT EXISTS (SELECT 1 FROM _unsettled WHERE kind = 'address' AND subject_id = OLD.address_id);
+  DELETE FROM _unsettled WHERE kind = 'address' AND subject_id = OLD.address_id;
+  INSERT INTO _unsettled (kind, subject_id) VALUES ('address', OLD.address_id);
 END;
 
 -- ---------------------------------------------------------------- step 2: a decision is made, changed or taken back
@@ -255,6 +253,25 @@ END;
 
 CREATE TRIGGER _explicit_attribution_delete AFTER DELETE ON explicit_attribution BEGIN
   INSERT INTO _do_decide (message_id, lead_id) VALUES (OLD.message_id, OLD.lead_id);
+END;
+
+-- ---------------------------------------------------------------- dismissals: the list of unresolved mail
+
+CREATE TRIGGER _dismissal_insert AFTER INSERT ON dismissal BEGIN
+  DELETE FROM _unrelated WHERE message_id = NEW.message_id;
+END;
+
+CREATE TRIGGER _dismissal_update AFTER UPDATE OF message_id ON dismissal WHEN NEW.message_id <> OLD.message_id BEGIN
+  INSERT INTO _unrelated (originated_at, message_id)
+  SELECT m.originated_at, m.id FROM message m
+   WHERE m.id = OLD.message_id AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id);
+  DELETE FROM _unrelated WHERE message_id = NEW.message_id;
+END;
+
+CREATE TRIGGER _dismissal_delete AFTER DELETE ON dismissal BEGIN
+  INSERT INTO _unrelated (originated_at, message_id)
+  SELECT m.originated_at, m.id FROM message m
+   WHERE m.id = OLD.message_id AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id);
 END;
 
 -- ---------------------------------------------------------------- leads and deals: merged, replaced, deleted

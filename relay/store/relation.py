@@ -1,0 +1,266 @@
+"""Which lead has which message, as far as the relay decides it: new mail, threads, and what is left to sweep.
+
+`lead_message` must always equal its definition (contract, last paragraph). Triggers keep it when a CRM
+writes (`schema/0003_relation.sql`); this module keeps it when the relay does, in two calls:
+
+* `relate` makes it right for messages that have just been filed, and for the threads they are in;
+* `settle` finishes what triggers left in `_unsettled`: threads, and the rows of deleted leads.
+
+Both recompute from the facts, so repeating them changes nothing. They do not know mail.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+
+from relay import sqlite
+
+LONG_THREAD = 2000
+"""Messages from which a thread is not looked through at every new mail but by `settle`: a monitoring
+system that answers itself for years must not slow down filing."""
+
+STRIDE = 2000
+"""Messages of a busy address that one `settle` looks at: a few milliseconds of the write lock."""
+
+GRACE = 5.0
+"""Seconds before the rows of a deleted lead are swept: an ORM that deletes and inserts anew, without a
+transaction around both, keeps its addresses."""
+
+_FORGET = "DELETE FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
+
+_BY_ADDRESS = """
+INSERT INTO lead_message (lead_id, message_id, originated_at, role, deal_id, reason)
+SELECT lead_id, id, originated_at, role, deal_id, 'address'
+  FROM (SELECT x.lead_id, m.id, m.originated_at, r.role, e.deal_id,
+               -- with a single min(), SQLite takes the other columns from the row that has it
+               min(CASE r.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3
+                               WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END)
+          FROM json_each(?) w
+         CROSS JOIN message m ON m.id = w.value
+         CROSS JOIN message_address r ON r.message_id = m.id
+         CROSS JOIN _match x ON x.address_id = r.address_id
+          LEFT JOIN explicit_attribution e ON e.message_id = m.id AND e.lead_id = x.lead_id
+         WHERE e.verdict IS NOT 'detach'
+         GROUP BY m.id, x.lead_id)
+"""
+
+_BY_DECISION = """
+INSERT INTO lead_message (lead_id, message_id, originated_at, role, deal_id, reason)
+SELECT e.lead_id, m.id, m.originated_at, NULL, e.deal_id, e.reason
+  FROM json_each(?) w
+ CROSS JOIN message m ON m.id = w.value
+ CROSS JOIN explicit_attribution e ON e.message_id = m.id
+ WHERE e.verdict = 'attach'
+   AND NOT EXISTS (SELECT 1 FROM lead_message o WHERE o.message_id = m.id AND o.lead_id = e.lead_id)
+"""
+
+_THREADS = """
+SELECT DISTINCT m.thread_id
+  FROM json_each(?) w
+ CROSS JOIN message m ON m.id = w.value
+ WHERE EXISTS (SELECT 1 FROM message o WHERE o.thread_id = m.thread_id AND o.id <> m.id)
+"""
+
+_LONG = "SELECT count(*) FROM (SELECT 1 FROM message WHERE thread_id = ? LIMIT ?)"
+
+_QUEUE = """
+INSERT INTO _unsettled (kind, subject_id)
+SELECT 'thread', w.value FROM json_each(?) w
+ WHERE NOT EXISTS (SELECT 1 FROM _unsettled u WHERE u.kind = 'thread' AND u.subject_id = w.value)
+"""
+
+_SOLE_LEAD = """
+SELECT w.value, CASE WHEN min(lm.lead_id) = max(lm.lead_id) THEN min(lm.lead_id) END
+  FROM json_each(?) w
+  LEFT JOIN message m ON m.thread_id = w.value
+  LEFT JOIN lead_message lm ON lm.message_id = m.id AND lm.reason <> 'thread'
+ GROUP BY w.value
+"""
+
+# Rows that only the thread gave, and that it gives no more.
+_THREAD_STALE = """
+SELECT t.lead_id, t.originated_at, t.message_id
+  FROM json_each(?) w
+ CROSS JOIN message m ON m.thread_id = w.value ->> 0
+ CROSS JOIN lead_message t ON t.message_id = m.id
+ WHERE t.reason = 'thread'
+   AND (t.lead_id IS NOT w.value ->> 1
+        OR m.direction NOT IN ('incoming', 'outgoing')
+        OR EXISTS (SELECT 1 FROM lead_message o WHERE o.message_id = m.id AND o.reason <> 'thread')
+        OR EXISTS (SELECT 1 FROM explicit_attribution e
+                    WHERE e.message_id = m.id AND e.lead_id = t.lead_id AND e.verdict = 'detach'))
+"""
+
+_THREAD_MISSING = """
+SELECT w.value ->> 1, m.originated_at, m.id
+  FROM json_each(?) w
+ CROSS JOIN message m ON m.thread_id = w.value ->> 0
+ WHERE w.value ->> 1 IS NOT NULL
+   AND m.direction IN ('incoming', 'outgoing')
+   AND NOT EXISTS (SELECT 1 FROM lead_message o WHERE o.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM explicit_attribution e
+                    WHERE e.message_id = m.id AND e.lead_id = w.value ->> 1 AND e.verdict = 'detach')
+"""
+
+_NO_LEAD = """
+INSERT INTO _unrelated (originated_at, message_id)
+SELECT m.originated_at, m.id
+  FROM json_each(?) w
+ CROSS JOIN message m ON m.id = w.value
+ WHERE m.direction <> 'internal'
+   AND NOT EXISTS (SELECT 1 FROM lead_message x JOIN lead l ON l.id = x.lead_id WHERE x.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id)
+"""
+
+_HAS_LEAD = """
+DELETE FROM _unrelated
+ WHERE message_id IN (SELECT w.value FROM json_each(?) w
+                       WHERE EXISTS (SELECT 1 FROM lead_message x JOIN lead l ON l.id = x.lead_id
+                                      WHERE x.message_id = w.value))
+"""
+
+
+def relate(connection: sqlite.Connection, message_ids: Collection[int]) -> None:
+    """Make `lead_message` right for these messages and for the threads they are in.
+
+    To be called inside the transaction that wrote them, after their `message`, `message_address`,
+    `_address_form` and `explicit_attribution` rows. May be called for any message at any time.
+    """
+    if not message_ids:
+        return
+    ids = json.dumps(list(message_ids))
+    connection.execute(_FORGET, (ids,))
+    connection.execute(_BY_ADDRESS, (ids,))
+    connection.execute(_BY_DECISION, (ids,))
+    threads = [thread for (thread,) in connection.execute(_THREADS, (ids,))]
+    if threads:
+        long = [t for t in threads if connection.execute(_LONG, (t, LONG_THREAD)).fetchone()[0] == LONG_THREAD]
+        if long:
+            connection.execute(_QUEUE, (json.dumps(long),))
+        _rethread(connection, [t for t in threads if t not in long], fresh=message_ids)
+    connection.execute(_HAS_LEAD, (ids,))
+    connection.execute(_NO_LEAD, (ids,))
+
+
+def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Collection[int] = ()) -> None:
+    """Make the rows that threads give right for these threads.
+
+    Messages that change by it (other than `fresh` ones, whose own row in the feed is still to be read)
+    are told in the feed: no CRM has written anything from which it could know.
+    """
+    if not threads:
+        return
+    leads = connection.execute(_SOLE_LEAD, (json.dumps(list(threads)),)).fetchall()
+    found = json.dumps(leads)
+    stale = connection.execute(_THREAD_STALE, (found,)).fetchall()
+    connection.executemany(
+        "DELETE FROM lead_message WHERE lead_id = ? AND originated_at = ? AND message_id = ?",
+        stale,
+    )
+    missing = connection.execute(_THREAD_MISSING, (found,)).fetchall()
+    connection.executemany(
+        "INSERT INTO lead_message (lead_id, originated_at, message_id, reason) VALUES (?, ?, ?, 'thread')", missing
+    )
+    changed = {message for _, _, message in (*stale, *missing)}
+    if not changed:
+        return
+    _listed(connection, changed)
+    _tell(connection, changed - set(fresh))
+
+
+def _listed(connection: sqlite.Connection, messages: Iterable[int]) -> None:
+    """Keep `_unrelated`, from which unresolved mail is listed, in step for these messages."""
+    ids = json.dumps(sorted(messages))
+    connection.execute(_HAS_LEAD, (ids,))
+    connection.execute(_NO_LEAD, (ids,))
+
+
+def settle(connection: sqlite.Connection, limit: int = 50) -> bool:
+    """Finish a little of what triggers could not, in one short transaction of its own.
+
+    At most `limit` threads, messages or leads, or STRIDE messages of one busy address. Returns whether
+    there was something to do, so: `while settle(connection): pass`. Raises OperationalError when the
+    write lock cannot be had in time; nothing is lost then.
+    """
+    due = f"kind <> 'lead' OR at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{GRACE} seconds')"
+    if connection.execute(f"SELECT 1 FROM _unsettled WHERE {due} LIMIT 1").fetchone() is None:
+        return False  # looked at without the write lock: this is the usual case
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        work = connection.execute(
+            "SELECT kind, subject_id, reached_at, reached_id FROM _unsettled "
+            f"WHERE {due} ORDER BY kind, subject_id LIMIT ?",
+            (limit,),
+        ).fetchall()
+        kind = work[0][0] if work else ""
+        subjects = [row[1] for row in work if row[0] == kind]
+        if kind == "address":
+            more = _walk(connection, *work[0][1:])
+            subjects = [] if more else subjects[:1]
+        elif kind == "lead":
+            for lead in subjects:
+                _sweep(connection, lead)
+        elif kind == "message":
+            _decide_again(connection, subjects)
+        elif kind == "thread":
+            _rethread(connection, subjects)
+        connection.executemany(
+            "DELETE FROM _unsettled WHERE kind = ? AND subject_id = ?", [(kind, subject) for subject in subjects]
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return True
+
+
+def _decide_again(connection: sqlite.Connection, messages: list[int]) -> None:
+    """`relate` for messages long filed: what it changes is told in the feed."""
+    ids = json.dumps(messages)
+    leads = "SELECT message_id, lead_id FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
+    before = set(connection.execute(leads, (ids,)).fetchall())
+    relate(connection, messages)
+    after = set(connection.execute(leads, (ids,)).fetchall())
+    _tell(connection, {message for message, _ in before ^ after})
+
+
+def _tell(connection: sqlite.Connection, messages: Iterable[int]) -> None:
+    """A row in the change feed for messages whose leads have changed without any write of a CRM's."""
+    connection.executemany(
+        "INSERT INTO change (entity, entity_id, op) VALUES ('message', ?, 'update')",
+        [(message,) for message in sorted(messages)],
+    )
+
+
+def _walk(connection: sqlite.Connection, address: int, reached_at: str, reached_id: int) -> bool:
+    """Queue the threads of the next messages of an address. Returns whether there are more."""
+    messages = connection.execute(
+        "SELECT originated_at, message_id FROM message_address "
+        "WHERE address_id = ? AND (originated_at, message_id) > (?, ?) ORDER BY originated_at, message_id LIMIT ?",
+        (address, reached_at, reached_id, STRIDE),
+    ).fetchall()
+    ids = [message for _, message in messages]
+    threads = [thread for (thread,) in connection.execute(_THREADS, (json.dumps(ids),))]
+    connection.execute(_QUEUE, (json.dumps(threads),))
+    if len(ids) < STRIDE:
+        return False
+    connection.execute(
+        "UPDATE _unsettled SET reached_at = ?, reached_id = ? WHERE kind = 'address' AND subject_id = ?",
+        (*messages[-1], address),
+    )
+    return True
+
+
+def _sweep(connection: sqlite.Connection, lead: int) -> None:
+    """Remove what a deleted lead left. A lead that is back has lost nothing."""
+    if connection.execute("SELECT 1 FROM lead WHERE id = ?", (lead,)).fetchone():
+        return
+    for table in ("lead_address", "explicit_attribution", "deal"):
+        connection.execute(f"DELETE FROM {table} WHERE lead_id = ?", (lead,))
+    # What is left was given by threads only, and goes with them; but not all of it may be in a queued one.
+    left = connection.execute("SELECT message_id FROM lead_message WHERE lead_id = ?", (lead,)).fetchall()
+    connection.execute("DELETE FROM lead_message WHERE lead_id = ?", (lead,))
+    _listed(connection, (message for (message,) in left))
