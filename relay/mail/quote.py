@@ -1,0 +1,136 @@
+"""Quotations: the author's own words apart from what the client quoted.
+
+Decides for each line of a text whether it is quoted: `>` lines, the attribution above them, and all that
+follows a header block or a title. Answers between `>` lines stay words, wherever the reply stands.
+Nothing is lost: every line that is not blank is in the words or in the quoted part, in order. Linear.
+"""
+
+from __future__ import annotations
+
+from relay.mail import block as blocks
+
+MAX_LINES = 20_000
+"""Lines that are looked at one by one; the rest goes where the last one went."""
+
+
+def split(text: str) -> tuple[str, str]:
+    """(the author's words, the quoted part), each without blank lines around it."""
+    if not _may_quote(text):
+        return text.strip("\r\n"), ""
+    lines = text.split("\n")
+    quoted = _quoted_lines(lines)
+    if not any(quoted):
+        return text.strip("\r\n"), ""
+    words = [line for line, is_quoted in zip(lines, quoted, strict=True) if not is_quoted]
+    rest = [line for line, is_quoted in zip(lines, quoted, strict=True) if is_quoted]
+    return _joined(words), _joined(rest)
+
+
+def _may_quote(text: str) -> bool:
+    """A cheap look for any sign of a quotation: most mails have none."""
+    return (
+        text[:1] == ">"
+        or "\n>" in text
+        or ":\n" in text
+        or ":\r" in text
+        or ": \n" in text
+        or "---" in text
+        or "___" in text
+        or "From:" in text
+        or "\n >" in text
+        or text[-1:] == ":"
+        or (not text.isascii() and "：" in text)
+    )
+
+
+def _quoted_lines(lines: list[str]) -> list[bool]:
+    """For each line, whether it is quoted."""
+    count = len(lines)
+    limit = min(count, MAX_LINES)
+    quoted = [False] * count
+    i = 0
+    while i < limit:
+        line = lines[i]
+        first = line[:1]
+        if first == ">" or (first in " \t" and line.lstrip()[:1] == ">"):
+            quoted[i] = True
+            i += 1
+            continue
+        if not line or line.isspace():
+            i += 1
+            continue
+        last = line.rstrip()[-1:]
+        if last in ":：" or line[:3] in ("On ", "on ", "\ufeffOn"):
+            length = blocks.attribution(lines, i) or _above_quote(lines, i)
+            if length:
+                end = i + length
+                quoted[i:end] = [True] * length
+                if not _quotes_follow(lines, end):
+                    # The client did not mark what it quoted: all of the rest is.
+                    quoted[end:] = [True] * (count - end)
+                    return quoted
+                i = end
+                continue
+        if _opens_message(lines, i, last):
+            quoted[i:] = [True] * (count - i)
+            return quoted
+        i += 1
+    if limit < count:
+        quoted[limit:] = [quoted[limit - 1]] * (count - limit)
+    return quoted
+
+
+def _opens_message(lines: list[str], at: int, last: str) -> bool:
+    """Does a client's copy of another message begin here: title, rule and block, or block?"""
+    line = lines[at]
+    if last in "-_:=*—–" and len(line) <= 200:
+        kind = blocks.title(line)
+        if kind and _block_near(lines, at + 1):
+            return True
+        if blocks.is_rule(line) and _block_near(lines, at + 1):
+            return True
+    if blocks.label(line) is not None:
+        found, _ = blocks.read(lines, at)
+        return found is not None and len(found.values) >= 3
+    return False
+
+
+def _block_near(lines: list[str], at: int) -> bool:
+    for i in range(at, min(len(lines), at + 6)):
+        if blocks.unquoted(lines[i]):
+            return blocks.label(lines[i]) is not None and blocks.read(lines, i)[0] is not None
+    return False
+
+
+def _above_quote(lines: list[str], at: int) -> int:
+    """1 when the line ends in a colon, tells a date or an address, and a `>` line follows: any language."""
+    line = lines[at]
+    if len(line) > 300 or not (any(char.isdigit() for char in line) or "@" in line):
+        return 0
+    for i in range(at + 1, min(len(lines), at + 3)):
+        if lines[i].lstrip()[:1] == ">":
+            return 1
+        if lines[i].strip():
+            return 0
+    return 0
+
+
+def _quotes_follow(lines: list[str], at: int) -> bool:
+    """Is the next line that is not blank a `>` line?"""
+    for i in range(at, min(len(lines), at + 8)):
+        if lines[i] and not lines[i].isspace():
+            return lines[i].lstrip()[:1] == ">"
+    return False
+
+
+def _joined(lines: list[str]) -> str:
+    """The lines as a text, blank lines at both ends and runs of them taken out."""
+    out: list[str] = []
+    for line in lines:
+        if line and not line.isspace():
+            out.append(line)
+        elif out and out[-1]:
+            out.append("")
+    while out and not out[-1]:
+        out.pop()
+    return "\n".join(out)
