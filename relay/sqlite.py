@@ -8,9 +8,13 @@ corruption bug (3.7.0 to 3.51.2), because our processes do the checkpoints.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import pysqlite3 as driver
+if TYPE_CHECKING:
+    import sqlite3 as driver  # pysqlite3 is the same interface, without types
+else:
+    import pysqlite3 as driver
 
 Connection = driver.Connection
 Cursor = driver.Cursor
