@@ -1,0 +1,154 @@
+"""Receiving a message: from the 354 to the reply that follows the vault's answer.
+
+Decides how much memory a message may take, when it must wait for it, and that the 250 is said after the
+commit and never before. Whatever goes wrong on our side is a 4xx, so that the sender keeps the mail. Knows
+nothing of commands; the vault is a function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from relay.capture import bounds
+from relay.capture.connection import Connection, Mode
+from relay.capture.content import Content
+from relay.capture.house import House
+from relay.mail import reply
+from relay.mail.address import Address
+from relay.mail.envelope import Envelope, MailObject, VaultId
+from relay.mail.path import MailArgument
+from relay.mail.reply import Reply
+
+STEPS = ("session.handed_over", "session.replied")
+"""Steps at which a test may stop the process: the message is with the vault; the 250 is with the kernel."""
+
+
+class Reception(Connection):
+    """A connection with at most one transaction: MAIL's argument, the recipients, the content."""
+
+    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(house, loop)
+        self._mail: MailArgument | None = None
+        self._recipients: list[Address] = []
+        self._refusal: Reply | None = None  # of the message that is coming in
+        self._idle_commands = 0  # since the last message
+
+    def _forget_mail(self) -> None:
+        self._mail = None
+        self._recipients = []
+        self._refusal = None
+
+    def _data(self, data: bytes) -> bytes:
+        """Collect the message; at its end hand it over."""
+        content = self._content
+        rest = content.feed(data)
+        if rest is None:
+            if content.size > bounds.FREE_DATA and content.size > self._reserved:
+                self._outgrown(content)
+            return b""
+        if self._refusal is None and content.size > self.house.max_size:
+            octets = content.take()  # stuffed dots do not count (RFC 1870 §3)
+            if len(octets) > self.house.max_size:
+                self._refusal = self.house.too_large
+        elif self._refusal is None:
+            octets = content.take()
+        self._content = Content()
+        if self._refusal is None:
+            self._hand_over(octets)
+        else:
+            refusal = self._refusal
+            self.house.log.info("mail.refused", why="size", client=self._client.address, code=refusal.code)
+            self._give_memory_back()
+            self._forget_mail()
+            self._become(Mode.COMMAND)
+            self._refuse(refusal)
+        return rest
+
+    def _outgrown(self, content: Content) -> None:
+        """The message is larger than what it may have. Ask for more, wait for it, or give it up."""
+        house = self.house
+        if self._refusal is not None:
+            if content.size > bounds.DISCARDED:
+                self._leave(self._refusal, "endless")
+            return
+        most = house.max_size + house.max_size // 3 + len(".\r\n")  # every line may be one dot, stuffed
+        if content.size > most:
+            self._refusal = house.too_large
+        elif self._reserved:
+            # More than was declared, or full of stuffed dots. Never wait while holding memory.
+            if house.budget.take(most - self._reserved):
+                self._reserved = most
+            else:
+                self._refusal = reply.NO_MEMORY
+        else:
+            declared = self._mail.size if self._mail is not None else None
+            wanted = max(declared or house.max_size, content.size)
+            if house.budget.take(wanted):
+                self._reserved = wanted
+            else:
+                self._become(Mode.MEMORY)
+                self._pause_reading()
+                self._withdraw = house.budget.wait(wanted, lambda: self._granted(wanted))
+            return
+        if self._refusal is not None:
+            content.throw_away()
+            self._give_memory_back()
+
+    def _granted(self, octets: int) -> None:
+        self._withdraw = None
+        self._reserved = octets
+        self._heard = self.loop.time()
+        self._become(Mode.DATA)
+        self._go_on()
+
+    def _hand_over(self, octets: bytes) -> None:
+        """Give the message to the vault. Until it answers, input waits and the memory stays reserved."""
+        house = self.house
+        mail = self._mail
+        assert mail is not None  # noqa: S101  for the type checker: DATA needs MAIL
+        envelope = Envelope(mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason)
+        self._become(Mode.REPLY)
+        self._in_vault = True
+        try:
+            house.put(MailObject(envelope, octets), self._kept)
+        except Exception as error:  # noqa: BLE001  the message is not kept: say so, whatever it was
+            self._kept(error)
+        else:
+            house.at("session.handed_over")
+
+    def _kept(self, result: VaultId | Exception) -> None:
+        """The vault's answer, in the loop's thread. The client may be gone by now."""
+        self._in_vault = False
+        self._give_memory_back()
+        house = self.house
+        kept = isinstance(result, VaultId)
+        if isinstance(result, VaultId):
+            self._messages += 1
+            answer = reply.accepted(result).wire
+            house.log.debug("mail.accepted", vault_id=str(result), client=self._client.address)
+        elif not house.room():
+            answer = reply.NO_ROOM.wire
+        else:
+            answer = self._incident("mail.not_kept", result).wire
+        if self.mode is not Mode.REPLY or self.transport is None:
+            house.log.info("mail.reply_unheard", kept=kept, client=self._client.address)
+            return
+        self._forget_mail()
+        self._idle_commands = 0
+        if kept and self._bounds.session is None:
+            self._errors = 0  # a trusted MTA keeps its connection for days
+        self._become(Mode.COMMAND)
+        self._write(answer)
+        house.at("session.replied")
+        if house.closing:
+            self._leave(reply.SHUTTING_DOWN, "closing")
+        elif self._rest or self._reading_paused or self._ended:
+            self._go_on()
+
+    def _refuse(self, refusal: Reply) -> None:
+        """Say what was wrong; too much of it ends the session."""
+        self._errors += 1
+        if self._errors > self._bounds.errors:
+            self._leave(reply.TOO_MANY_ERRORS, "errors")
+        else:
+            self._write(refusal.wire)

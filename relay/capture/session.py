@@ -1,0 +1,244 @@
+"""An SMTP session: what each command means at each moment (RFC 5321 §4.1.4).
+
+Decides the order of commands, within the bounds of `bounds.py`. Who is admitted is decided by
+`relay.attribution.admission`, what a path is by `relay.mail.path`; all texts are `relay.mail.reply`'s.
+The frequent commands are answered at once. Rare ones are coroutines `smtp_NAME`, as in the library, during
+which input waits; STARTTLS and AUTH belong there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar
+
+from relay.attribution import admission
+from relay.capture import bounds
+from relay.capture.connection import Mode
+from relay.capture.house import House
+from relay.capture.reception import Reception
+from relay.mail import reply
+from relay.mail.envelope import Client
+from relay.mail.path import has_control, mail_argument, rcpt_argument
+from relay.mail.reply import Reply
+
+_HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"})
+_NOT_OFFERED = frozenset(
+    {b"STARTTLS", b"AUTH", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"EXPN", b"LHLO", b"SEND", b"SOML", b"SAML"}
+)
+
+_GO_AHEAD = reply.GO_AHEAD.wire
+_MAIL_OK = reply.MAIL_OK.wire
+_RCPT_OK = reply.RCPT_OK.wire
+_NOOP_OK = reply.NOOP_OK.wire
+_RESET_OK = reply.RESET_OK.wire
+
+
+class Session(Reception):
+    """One connection and the transactions on it."""
+
+    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(house, loop)
+        self._greeted = False
+        self._rare: asyncio.Task[None] | None = None
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def _commands(self, data: bytes) -> bytes:
+        """Answer the commands in `data`; what is left is for another mode, or must wait."""
+        start = 0
+        while self.mode is Mode.COMMAND and self._unread_since is None:
+            end = data.find(b"\n", start)
+            if end < 0:
+                if len(data) - start > bounds.COMMAND_LINE:
+                    self._skipping = True
+                    start = len(data) - 1  # its last octet may be the CR of the end
+                self._rest = data[start:]
+                return b""
+            if end == start or data[end - 1] != 13:
+                # Whether LF alone ends a line is what smuggling lives on: we do not guess.
+                self._leave(reply.BARE_LINE_FEED, "bare-line-feed")
+                return b""
+            line = data[start : end - 1]
+            start = end + 1
+            if self._skipping or len(line) > bounds.COMMAND_LINE - 2:
+                self._skipping = False
+                self._refuse(reply.LINE_TOO_LONG)
+            else:
+                self._command(line)
+        return data[start:]
+
+    def _command(self, line: bytes) -> None:
+        verb, _, octets = line.partition(b" ")
+        answer = self._answers.get(verb) or self._answers.get(verb.upper())
+        if answer is None:
+            self._unknown(verb.upper(), line)
+            return
+        try:
+            argument = octets.decode()
+        except UnicodeDecodeError:
+            self._refuse(reply.NOT_TEXT)
+            return
+        if has_control(argument):
+            self._refuse(reply.CONTROL_OCTETS)
+        else:
+            answer(self, argument)
+
+    def _unknown(self, verb: bytes, line: bytes) -> None:
+        if not self._greeted and (verb in _HTTP or b": " in line):
+            self._leave(reply.NOT_SMTP, "not-smtp")  # a browser or a web application that was talked into this
+        elif has_control(line.decode("latin-1")):
+            self._refuse(reply.CONTROL_OCTETS)
+        else:
+            self._refuse(reply.NOT_OFFERED if verb in _NOT_OFFERED else reply.UNKNOWN_COMMAND)
+
+    def _count_idle(self) -> bool:
+        """May another command be answered that brings no mail nearer?"""
+        self._idle_commands += 1
+        if self._idle_commands <= self._bounds.idle_commands:
+            return True
+        self._leave(reply.TOO_MANY_IDLE_COMMANDS, "idle-commands")
+        return False
+
+    def _hello(self, argument: str, answer: bytes) -> None:
+        name = argument.strip()
+        if not name:
+            self._refuse(reply.NAME_MISSING)
+        elif self._count_idle():
+            self._forget_mail()
+            self._greeted = True
+            self._client = Client(self._client.address, name[:255])
+            self._write(answer)
+
+    def _ehlo(self, argument: str) -> None:
+        self._hello(argument, self.house.ehlo)
+
+    def _helo(self, argument: str) -> None:
+        self._hello(argument, self.house.helo)
+
+    def _noop(self, _: str) -> None:
+        if self._count_idle():
+            self._write(_NOOP_OK)
+
+    def _rset(self, argument: str) -> None:
+        if argument:
+            self._refuse(reply.NO_ARGUMENT_ALLOWED)
+        elif self._count_idle():
+            self._forget_mail()
+            self._write(_RESET_OK)
+
+    def _quit(self, argument: str) -> None:
+        if argument:
+            self._refuse(reply.NO_ARGUMENT_ALLOWED)
+            return
+        self._write(reply.BYE.wire)
+        self._close()
+
+    def _mail_from(self, argument: str) -> None:
+        house = self.house
+        if not self._greeted:
+            self._refuse(reply.SAY_HELLO)
+            return
+        if self._mail is not None:
+            self._refuse(reply.MAIL_IN_PROGRESS)
+            return
+        if self._admitted.refusal is not None:
+            house.log.info("mail.refused", why=self._admitted.reason, client=self._client.address)
+            self._refuse(self._admitted.refusal)
+            return
+        mail = mail_argument(argument)
+        if isinstance(mail, Reply):
+            self._refuse(mail)
+        elif self._bounds.messages is not None and self._messages >= self._bounds.messages:
+            self._leave(reply.TOO_MANY_MESSAGES, "messages")
+        elif mail.size is not None and mail.size > house.max_size:
+            self._refuse(house.too_large)
+        elif not house.room():
+            self._later(reply.NO_ROOM, "no-room")
+        elif mail.size is not None and mail.size > bounds.FREE_DATA and house.budget.hopeless:
+            self._later(reply.NO_MEMORY, "memory")
+        else:
+            self._mail = mail
+            self._write(_MAIL_OK)
+
+    def _later(self, refusal: Reply, why: str) -> None:
+        """Our trouble, not the client's error."""
+        self.house.warn_now_and_then(self.loop.time(), "mail.deferred", why=why, client=self._client.address)
+        self._write(refusal.wire)
+
+    def _rcpt_to(self, argument: str) -> None:
+        if self._mail is None:
+            self._refuse(reply.MAIL_FIRST if self._greeted else reply.SAY_HELLO)
+            return
+        path = rcpt_argument(argument, utf8=self._mail.utf8)
+        if isinstance(path, Reply):
+            self._refuse(path)
+            return
+        decision = admission.recipient(path, self.house.directory())
+        if decision.refusal is not None:
+            self.house.log.info("mail.refused", why=decision.reason, client=self._client.address)
+            self._refuse(decision.refusal)
+        elif len(self._recipients) >= bounds.RECIPIENTS:
+            self._refuse(reply.TOO_MANY_RECIPIENTS)
+        else:
+            if path not in self._recipients:
+                self._recipients.append(path)
+            self._write(_RCPT_OK)
+
+    def _data_command(self, argument: str) -> None:
+        if argument:
+            self._refuse(reply.NO_ARGUMENT_ALLOWED)
+        elif self._mail is None:
+            self._refuse(reply.MAIL_FIRST if self._greeted else reply.SAY_HELLO)
+        elif not self._recipients:
+            self._refuse(reply.NO_RECIPIENT)
+        else:
+            self._become(Mode.DATA)
+            self._write(_GO_AHEAD)
+
+    # -- rare commands, as coroutines --------------------------------------------------------------
+
+    def _vrfy(self, argument: str) -> None:
+        self._rarely(self.smtp_VRFY(argument))
+
+    def _help(self, argument: str) -> None:
+        self._rarely(self.smtp_HELP(argument))
+
+    def _rarely(self, command: Awaitable[None]) -> None:
+        """Let a coroutine answer; input waits until it has."""
+        if self._count_idle():
+            self._become(Mode.REPLY)
+            self._rare = self.loop.create_task(self._finish(command))
+
+    async def _finish(self, command: Awaitable[None]) -> None:
+        try:
+            await command
+        except Exception as error:  # noqa: BLE001  a fault of ours, as everywhere
+            self._write(self._incident("session.trouble", error).wire)
+        if self.mode is Mode.REPLY:
+            self._become(Mode.COMMAND)
+            self._go_on()
+
+    async def push(self, status: str | bytes) -> None:
+        """One reply line, as the library's coroutines send it."""
+        self._write((status.encode("ascii", "replace") if isinstance(status, str) else status) + b"\r\n")
+
+    async def smtp_VRFY(self, _: str) -> None:  # noqa: N802  the library's names
+        """Nobody is told which addresses exist (RFC 5321 §7.3)."""
+        await self.push(str(reply.VERIFY))
+
+    async def smtp_HELP(self, _: str) -> None:  # noqa: N802
+        await self.push(str(reply.HELP))
+
+    _answers: ClassVar[Mapping[bytes, Callable[[Session, str], None]]] = {
+        b"EHLO": _ehlo,
+        b"HELO": _helo,
+        b"MAIL": _mail_from,
+        b"RCPT": _rcpt_to,
+        b"DATA": _data_command,
+        b"RSET": _rset,
+        b"NOOP": _noop,
+        b"QUIT": _quit,
+        b"VRFY": _vrfy,
+        b"HELP": _help,
+    }
