@@ -106,6 +106,7 @@ _MULTI_BYTE = frozenset(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_MARKS = tuple(mark for mark, _ in _BOMS)
 _JIS_ESCAPE = re.compile(rb"\x1b(\$\(?[@BD]|\([BJIH])")
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _CP1252 = {**{n: bytes([n]).decode("cp1252", "ignore") or chr(n) for n in range(128, 256)}}
@@ -130,11 +131,15 @@ def codec(label: str) -> str | None:
     return _codec(label) if len(label) <= _LONGEST_LABEL else None
 
 
-def scrub(text: str) -> str:
-    """`text` without surrogates and NUL: what UTF-8, JSON and SQLite can hold (U+FFFD for a surrogate)."""
+def scrub(text: str, decoder: str = "utf-7") -> str:
+    """`text` without surrogates and NUL: what UTF-8, JSON and SQLite can hold (U+FFFD for a surrogate).
+
+    `decoder` made the text: of all in our list only UTF-7 can give a surrogate (a test tries them all), and
+    looking for one costs as much as decoding.
+    """
     if "\0" in text:
         text = text.replace("\0", "")
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    return text if decoder != "utf-7" or text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def cp1252(octets: bytes) -> str:
@@ -158,25 +163,31 @@ def decode(octets: bytes, label: str = "") -> tuple[str, str]:
             return octets.decode("ascii"), UNKNOWN
         if name not in ("utf-7", "hz") and not name.startswith(("utf-16", "utf-32")):
             return octets.decode("ascii"), ""
-    for mark, by_mark in _BOMS:
-        if octets.startswith(mark):
-            return scrub(octets[len(mark) :].decode(by_mark, "replace")), ""
+    if octets.startswith(_MARKS):
+        for mark, by_mark in _BOMS:
+            if octets.startswith(mark):
+                return scrub(octets[len(mark) :].decode(by_mark, "replace"), by_mark), ""
+    name = codec(label)
+    if name == "utf-8":
+        try:
+            return scrub(octets.decode("utf-8"), name), ""
+        except UnicodeDecodeError:
+            return _damaged(octets, name)
     if not label or label.lower().translate(_PUNCTUATION) in _SAYS_NOTHING:
         return guess(octets), ""
-    name = codec(label)
     if name is None:
         return guess(octets), UNKNOWN
     if name == "iso2022_jp_ext":
         return _jis(octets)
     if name not in _MULTI_BYTE:
         try:
-            return scrub(octets.decode("utf-8")), ""
+            return scrub(octets.decode("utf-8"), "utf-8"), ""
         except UnicodeDecodeError:
             pass
     if name == "cp1252":
-        return scrub(cp1252(octets)), ""
+        return scrub(cp1252(octets), name), ""
     try:
-        return scrub(octets.decode(name)), ""
+        return scrub(octets.decode(name), name), ""
     except (UnicodeError, ValueError):
         return _damaged(octets, name)
 
@@ -188,13 +199,13 @@ def _damaged(octets: bytes, name: str) -> tuple[str, str]:
         broken = text.count("\ufffd")
         if broken * 2 > sum(map(len, _BEYOND_ASCII.findall(text))):  # more broken than whole: not UTF-8 at all
             text = cp1252(octets)
-        return scrub(text), UNDECODABLE
+        return scrub(text, name), UNDECODABLE
     try:
-        return scrub(octets.decode("utf-8")), UNDECODABLE
+        return scrub(octets.decode("utf-8"), "utf-8"), UNDECODABLE
     except UnicodeDecodeError:
         pass
     other = {"euc_jp": "euc_jis_2004"}.get(name, name)
-    return scrub(octets.decode(other, "replace")), UNDECODABLE
+    return scrub(octets.decode(other, "replace"), other), UNDECODABLE
 
 
 _BEYOND_ASCII = re.compile("[^\0-\x7f]+")
@@ -213,7 +224,7 @@ def guess(octets: bytes, hint: str = "") -> str:
         if max(even, odd) * 3 > len(sample) and min(even, odd) * 10 < max(even, odd):
             return scrub(octets.decode("utf-16-le" if odd > even else "utf-16-be", "replace"))
     try:
-        return scrub(octets.decode("utf-8"))
+        return scrub(octets.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
         pass
     name = codec(hint) if hint else None

@@ -28,9 +28,11 @@ def unfold(value: bytes) -> bytes:
 
 def from_octets(value: bytes, hint: str = "") -> str:
     """A field value as text, unfolded, encoded words still in place. 8-bit octets are guessed (RFC 6532)."""
-    value = unfold(value)
-    if value.isascii() and b"\x1b" not in value and b"\0" not in value:
-        return value.decode("ascii")
+    value = unfold(value) if b"\n" in value else value.strip()
+    if value.isascii():
+        text = value.decode("ascii")
+        if text.isprintable() or ("\x1b" not in text and "\0" not in text):
+            return text
     return guess(value, hint)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from relay.mail.address import Address, Mailbox, addr_spec
+from relay.mail.address import MAX_DOMAIN, MAX_LOCAL_PART, Address, Mailbox, addr_spec
 from relay.mail.encoded import decode_words, from_octets, printable
 
 MAX_MAILBOXES = 10_000
@@ -23,8 +23,9 @@ MAX_NAME = 500
 # What nearly all fields look like: names without specials, addresses without quotes. Possessive: each piece is
 # read once. An address that does not fit sends the whole field to the tokens below.
 _PLAIN = re.compile(
-    r"\s*+(?:\"([^\"\\<>=@]*+)\"|([^\"(),:;<>@\\\[\]=]*+))\s*+<([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9.-]*+[A-Za-z0-9])>\s*+(?:,|\Z)"
-    r"|\s*+([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9.-]*+[A-Za-z0-9])\s*+(?:,|\Z)"
+    r"\s*+(?:\"([^\"\\<>=@]*+)\"|((?:[^\"(),:;<>@\\\[\]=]++|=\?[^?\s\"<>]{1,75}\?[bBqQ]\?[^?\"<>]*+\?=)*+))\s*+"
+    r"<([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+)>\s*+(?:,|\Z)"
+    r"|\s*+([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+)\s*+(?:,|\Z)"
 )
 _TOKEN = re.compile(
     r"(?P<blank>\s++)"
@@ -62,24 +63,14 @@ def read(text: str, most: int = MAX_MAILBOXES) -> list[Mailbox]:
                 break
             return found + _Reading(text[position:], most - len(found)).mailboxes
         quoted, name, local, domain, bare_local, bare_domain = plain.groups()
-        if local is not None:
-            address = (
-                Address(local, domain.lower())
-                if len(local) <= 64 and len(domain) <= 255
-                else addr_spec(f"{local}@{domain}")
-            )
-            name = quoted if quoted is not None else name
+        if local is None:
+            local, domain, name = bare_local, bare_domain, ""
+        else:
+            name = quoted if name is None else name
             if name:
                 name = _name(name)
-        else:
-            local, domain, name = bare_local, bare_domain, ""
-            address = (
-                Address(local, domain.lower())
-                if len(local) <= 64 and len(domain) <= 255
-                else addr_spec(f"{local}@{domain}")
-            )
-        if address is not None:
-            found.append(Mailbox(name or "", address))
+        if len(local) <= MAX_LOCAL_PART and len(domain) <= MAX_DOMAIN:
+            found.append(Mailbox(name, Address(local, domain.lower())))
         position = plain.end()
     return found
 

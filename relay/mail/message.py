@@ -165,7 +165,8 @@ def _ids(values: list[bytes], hint: str) -> tuple[str, ...]:
             words = text.split()
             ids = words if len(words) == 1 else [word for word in words if "@" in word]
         for written in ids:
-            one = written if written.isalnum() else printable("".join(written.split()))
+            plain = written.isprintable() and " " not in written
+            one = written if plain else printable("".join(written.split()))
             if one and len(one) <= MAX_ID:
                 found[one] = None
     if len(found) > MAX_IDS:

@@ -26,6 +26,8 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+*-]{1,127}\Z")
 _SNIFFED = re.compile(rb"(?:\A|\n)--([^\s][^\r\n]{0,200}?)[ \t]*\r*\n(?=content-[a-z-]{2,40}[ \t]*:)", re.IGNORECASE)
 _SNIFF_WITHIN = 1 << 16
 _CACHED_LENGTH = 160
+_LARGE = 1 << 16
+_DASHES = 32
 _BARE_WORDS = {"text": "text/plain", "plain": "text/plain", "html": "text/html", "multipart": "multipart/mixed"}
 
 
@@ -178,7 +180,7 @@ def _split(octets: bytes, start: int, end: int, boundary: bytes, defects: dict[s
     length = len(delimiter)
     regions: list[tuple[int, int]] = []
     opened = -1
-    position = octets.find(delimiter, start, end)
+    position = _find(octets, delimiter, start, end)
     while position >= 0:
         after = position + length
         if position != start and octets[position - 1] != 0x0A:
@@ -198,11 +200,24 @@ def _split(octets: bytes, start: int, end: int, boundary: bytes, defects: dict[s
         if closing:
             return regions
         opened = line_end if newline < 0 else newline + 1
-        position = octets.find(delimiter, opened, end)
+        position = _find(octets, delimiter, opened, end)
     if opened >= 0:
         defects["unclosed-multipart"] = None
         regions.append((opened, end))
     return regions
+
+
+def _find(octets: bytes, delimiter: bytes, start: int, end: int) -> int:
+    """`octets.find(delimiter, start, end)`, but an attachment in base64, which has no dash, is passed at the speed
+    of a search for one octet (memchr, ten times that of a search for several).
+    """
+    if end - start > _LARGE:
+        for _ in range(_DASHES):  # a part's own header has a few, then the attachment begins
+            start = octets.find(b"-", start, end)
+            if start < 0 or octets.startswith(delimiter, start):
+                return start
+            start += 1
+    return octets.find(delimiter, start, end)
 
 
 def _before_line_end(octets: bytes, start: int, position: int) -> int:

@@ -42,7 +42,7 @@ def decode(content: bytes, start: int, end: int, encoding: bytes) -> tuple[bytes
 
 def quoted_printable(octets: bytes) -> bytes:
     """RFC 2045 §6.7; a soft break may have blanks behind it, or be the last octet."""
-    if b"= " in octets or b"=\t" in octets or b"=\r" in octets:
+    if b"= " in octets or b"=\t" in octets or octets.count(b"=\r") != octets.count(b"=\r\n"):
         octets = _SOFT_BREAK.sub(b"", octets)
     return binascii.a2b_qp(octets)
 
