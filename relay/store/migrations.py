@@ -105,14 +105,14 @@ def prepare(path: Path) -> None:
     folder is left as it is. Raises StoreError, in one line, when the folder, the disk or the file do not
     allow it, or when the database is newer than this program or not ours; nothing is changed then.
     """
-    made = _make_file(path)
+    made = make_file(path)
     connection = connect(path, timeout=WAIT)
     try:
         if not made:
             _must_be_ours(path, connection)
             if _version(connection) == (APPLICATION_ID, VERSION):
                 return
-        _switch_to_wal(connection)
+        switch_to_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
         # Looked at again under the lock: another process may have been faster, or newer.
         _must_be_ours(path, connection)
@@ -131,8 +131,8 @@ def prepare(path: Path) -> None:
         connection.close()
 
 
-def _make_file(path: Path) -> bool:
-    """Make the empty file if there is none. Returns whether we made it."""
+def make_file(path: Path) -> bool:
+    """Make an empty file of mode 0660 if there is none. Returns whether we made it. Raises StoreError."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, MODE)
     except FileExistsError:
@@ -186,7 +186,7 @@ def _must_be_ours(path: Path, connection: sqlite.Connection) -> None:
         raise StoreError(f"{path}: not a database of bcc-relay (it has a table {strange[0]}); look at [store] path")
 
 
-def _switch_to_wal(connection: sqlite.Connection) -> None:
+def switch_to_wal(connection: sqlite.Connection) -> None:
     """WAL: readers never wait for a writer. The file remembers it.
 
     Switching needs the file for itself for a moment, and SQLite does not always wait for that.
