@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from relay.mail.address import Address
 
+TAG_FORMS = ("deal-", "lead-", "me-")
+"""How a tag begins that stands alone before the @ of a capture host."""
+
 
 def without_tag(key: str) -> str:
     """The key of an address without its plus tag (RFC 5233): `ann+x@a.example` is `ann@a.example`."""
@@ -30,35 +33,54 @@ class Directory:
     domains: frozenset[str] = frozenset()
     capture: frozenset[str] = frozenset()
     staff: Mapping[str, int] = field(default_factory=dict)
+    _names: dict[str, tuple[str, ...]] = field(
+        init=False, repr=False, compare=False
+    )  # host -> local parts, longest first
+
+    def __post_init__(self) -> None:
+        names: dict[str, list[str]] = {}
+        for key in self.capture:
+            name, _, domain = key.rpartition("@")
+            names.setdefault(domain, []).append(name)
+        # Longest first: with crm@ and crm-eu@, crm-eu-deal-4@ is a tag of crm-eu@.
+        ordered = {domain: tuple(sorted(found, key=lambda name: (-len(name), name))) for domain, found in names.items()}
+        object.__setattr__(self, "_names", ordered)
 
     def staff_id(self, address: Address) -> int | None:
         """The person of ours behind the address: exact form first, then without its plus tag."""
         key = address.key
         found = self.staff.get(key)
-        return found if found is not None else self.staff.get(without_tag(key))
+        if found is None and "+" in address.local_part:
+            found = self.staff.get(without_tag(key))
+        return found
 
     def is_capture(self, address: Address) -> bool:
         """Is it a capture address, with or without a tag? (contract, 'Capture addresses with tags')"""
-        return self.capture_address(address) is not None
+        return address.domain in self._names and self.capture_address(address) is not None
 
     def capture_address(self, address: Address) -> tuple[str, str] | None:
         """(capture address key, tag or '') when `address` is one of ours, else None.
 
         `crm+TAG@host`, the same with `.` or `-`, and `TAG@host` where host is the domain of a capture
-        address and no domain of the company. An exact capture address wins over a tag reading.
+        address and no domain of the company. An exact capture address wins over a tag reading, and so
+        does a person of ours: `crm.lee@` may be somebody's name.
         """
+        names = self._names.get(address.domain)
+        if names is None:
+            return None
         key = address.key
         if key in self.capture:
             return key, ""
-        for known in self.capture:
-            name, _, domain = known.rpartition("@")
-            if domain != address.domain:
-                continue
-            local = address.local_part
-            if len(local) > len(name) + 1 and local[: len(name)].lower() == name and local[len(name)] in "+.-":
-                return known, local[len(name) + 1 :]
-            if domain not in self.domains and local.lower().startswith(("deal-", "lead-", "me-")):
-                return known, local
+        if key in self.staff:
+            return None
+        local = address.local_part
+        lower = local.lower()
+        for name in names:
+            size = len(name)
+            if len(lower) > size + 1 and lower.startswith(name) and lower[size] in "+.-":
+                return f"{name}@{address.domain}", local[size + 1 :]
+        if address.domain not in self.domains and lower.startswith(TAG_FORMS):
+            return f"{names[-1]}@{address.domain}", local
         return None
 
     def is_ours(self, address: Address) -> bool:

@@ -90,6 +90,8 @@ class Record:
     author, base subject and the author's words, spaces folded: equal for two copies of one message.
     `outcome`: 'filed' or 'unparsed'. `handed_in_by`: staff.id of who handed it in, None if unknown.
     `forms` of an address are computed by the store (relay.mail.address.forms).
+    `tags`: what the capture addresses asked for ('deal-42'), as read by `tag`; `me-...` is a secret.
+    `evidence`: by what the original was found ('attached', 'html-title', 'text-block', ...), '' for a copy.
     """
 
     vault_id: VaultId
@@ -122,6 +124,8 @@ class Record:
     note: str
     defects: tuple[str, ...]
     parser: str
+    tags: tuple[str, ...] = ()
+    evidence: str = ""
 
     @property
     def attachment_count(self) -> int:

@@ -149,7 +149,7 @@ def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[st
         text = unquoted(lines[k])
         if not text:
             return count
-        if addresses and (previous.endswith((",", ";")) or (lines[k][:1] in " \t" and "@" in text)):
+        if addresses and (previous.endswith((",", ";")) or ("@" in text and (lines[k][:1] in " \t" or text[0] == "<"))):
             count += 1
         elif k == at and not addresses and len(name) + 2 + len(previous) + 1 + len(text.split(" ", 1)[0]) > WRAP:
             following = unquoted(lines[k + 1]) if k + 1 < len(lines) else ""

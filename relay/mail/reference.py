@@ -124,12 +124,12 @@ def base_subject(subject: str) -> str:
 
 
 def is_forward_subject(subject: str) -> bool:
-    """Does the outermost prefix say "forwarded"? Evidence only, never proof (see attribution.original)."""
+    """Does the outermost prefix say "forwarded" and nothing else? Evidence only, never proof."""
     prefixes = split_prefixes(subject)[0]
-    return bool(prefixes) and prefixes[0] in FORWARD_PREFIXES
+    return bool(prefixes) and prefixes[0] in FORWARD_PREFIXES and prefixes[0] not in REPLY_PREFIXES
 
 
 def is_reply_subject(subject: str) -> bool:
-    """Does the outermost prefix say "reply" and could not mean "forwarded"?"""
+    """Does the outermost prefix say "reply", in some language at least ('vs' does in Finnish)?"""
     prefixes = split_prefixes(subject)[0]
-    return bool(prefixes) and prefixes[0] in REPLY_PREFIXES and prefixes[0] not in FORWARD_PREFIXES
+    return bool(prefixes) and prefixes[0] in REPLY_PREFIXES

@@ -129,29 +129,11 @@ def _name(text: str) -> str:
 
 def read_address(text: str) -> Address | None:
     """The address that `text` is, `mailto:` and quotes around it taken off, or None."""
+    if len(text) > 700:
+        return None
     text = text.strip(" \t<>[]()'\"*“”‘’.,;:")
-    if text[:7].lower() == "mailto:":
-        text = text[7:].partition("?")[0]
     for mark in ("<", "[", "("):  # ann@a.example<mailto:ann@a.example
         text = text.partition(mark)[0]
-    local, at, domain = text.rpartition("@")
-    if not at or not local or len(local) > 64 or not 3 <= len(domain) <= 255 or "." not in domain.strip("."):
-        return None
-    if any(char in _FORBIDDEN or char.isspace() for char in text) or not domain.strip(".-"):
-        return None
-    ascii_domain = _a_labels(domain.rstrip(".").lower())
-    return None if ascii_domain is None else Address(local, ascii_domain)
-
-
-_FORBIDDEN = frozenset('"(),:;<>[]\\\x00\x7f')
-
-
-def _a_labels(domain: str) -> str | None:
-    """A lower-case domain as A-labels (RFC 5890), None when it cannot be a domain name."""
-    if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode("ascii")
-        except UnicodeError:
-            return None
-    labels = domain.split(".")
-    return domain if all(label and len(label) <= 63 for label in labels) else None
+    address = Address.read(text)
+    # A header may name a host without a point; in a text such a thing is a nickname or a price (3 @ 10).
+    return address if address is not None and "." in address.domain and " " not in address.local_part else None

@@ -1,0 +1,62 @@
+"""Kinds of parts: a file someone sent, a picture in the text, or a piece of a signature.
+
+Decides from one message alone and only the clear cases; what is in doubt is an attachment, since a
+hidden file is worse than a listed logo. (Logos told by their return in other mails come later.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from relay.attribution.record import FiledPart, PartKind
+from relay.mail.message import Part
+
+LOGO = 64 * 1024
+"""Octets up to which a picture that stands twice in one message is a logo of a signature, not a picture."""
+
+_TECHNICAL = frozenset(
+    {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
+     "application/pgp-keys"}
+)  # fmt: skip
+_REPORT = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
+
+
+def filed_parts(parts: Sequence[Part]) -> tuple[FiledPart, ...]:
+    """The parts with their kinds and the digests of their contents, in order."""
+    if not parts:
+        return ()
+    digests = [sha256(part.content).hexdigest() for part in parts]
+    return tuple(
+        FiledPart(
+            position=part.position,
+            media_type=part.media_type,
+            filename=part.filename,
+            content_id=part.content_id,
+            kind=_kind(part, again=digests.count(digest) > 1 if len(digests) <= 200 else False),
+            digest=digest,
+            content=part.content,
+        )
+        for part, digest in zip(parts, digests, strict=True)
+    )
+
+
+def _kind(part: Part, *, again: bool) -> PartKind:
+    """`again`: the same content is in the message more than once."""
+    if part.media_type in _TECHNICAL:
+        return PartKind.SIGNATURE
+    if part.media_type in _REPORT:
+        return PartKind.INLINE
+    picture = part.media_type.startswith("image/")
+    # Shown by the HTML, or meant to be: a picture "inline" with a Content-ID or without a name. Phones send
+    # photographs inline too, with a name and nothing that shows them: those are attachments.
+    inline = part.referenced or (
+        part.disposition == "inline" and picture and (bool(part.content_id) or not part.filename)
+    )
+    if inline and picture and again and len(part.content) <= LOGO:
+        return PartKind.SIGNATURE
+    if inline:
+        return PartKind.INLINE
+    if part.media_type == "text/calendar" and part.disposition != "attachment" and not part.filename:
+        return PartKind.INLINE  # the invitation itself, beside its text (RFC 6047)
+    return PartKind.ATTACHMENT
