@@ -45,7 +45,8 @@ class Bounds:
     @property
     def check(self) -> float:
         """Seconds between two looks at the clock: the shortest bound that a change of state may bring."""
-        return min(10.0, self.idle, self.data_idle, self.data, self.unread, self.closing, self.memory_wait)
+        session = 10.0 if self.session is None else self.session
+        return min(10.0, session, self.idle, self.data_idle, self.data, self.unread, self.closing, self.memory_wait)
 
 
 TRUSTED = Bounds(
