@@ -1,0 +1,140 @@
+-- What must always hold in relay.db. Each query shows what does not: no rows, no difference. Run by `bcc-relay verify`
+-- and after the tests. lead_message is recomputed here from its definition in the contract, in words that share nothing
+-- with the triggers' (no _match, no procedures), so that neither can hide a mistake of the other.
+--
+-- '-- name: sentence' opens a query; its columns are shown with what it finds.
+
+-- relation: lead_message is what the facts say
+WITH
+strength (role, strength) AS (VALUES ('from', 1), ('sender', 2), ('reply-to', 3), ('to', 4), ('cc', 5), ('bcc', 6)),
+-- a lead stands for an address under one of its spellings; for the rank see below
+claim (lead_id, address_id, rank) AS (
+  SELECT la.lead_id, f.address_id, min(f.rank)
+    FROM lead_address la JOIN _address_form f ON f.form = la.address_key
+   GROUP BY la.lead_id, f.address_id),
+-- without its plus tag only if no lead has the exact form
+best (address_id, rank) AS (SELECT address_id, min(rank) FROM claim GROUP BY address_id),
+-- never a staff address
+ours (address_id) AS (
+  SELECT DISTINCT f.address_id FROM staff_address s JOIN _address_form f ON f.form = s.address_key),
+-- an address of the lead is a party
+by_address (lead_id, message_id, strength) AS (
+  SELECT c.lead_id, p.message_id,
+         min(s.strength)
+    FROM claim c
+    JOIN best b ON b.address_id = c.address_id AND b.rank = c.rank
+    JOIN message_address p ON p.address_id = c.address_id
+    JOIN strength s ON s.role = p.role
+   WHERE c.address_id NOT IN (SELECT address_id FROM ours)
+   GROUP BY c.lead_id, p.message_id),
+-- or an explicit 'attach' says so; unless a 'detach' says otherwise
+strong (lead_id, message_id, role, deal_id, reason) AS (
+  SELECT a.lead_id, a.message_id,
+         (SELECT role FROM strength WHERE strength = a.strength),
+         (SELECT e.deal_id FROM explicit_attribution e WHERE e.lead_id = a.lead_id AND e.message_id = a.message_id),
+         'address'
+    FROM by_address a
+   WHERE (a.lead_id, a.message_id) NOT IN (SELECT lead_id, message_id FROM explicit_attribution WHERE verdict = 'detach')
+  UNION ALL
+  SELECT e.lead_id, e.message_id, NULL, e.deal_id, e.reason
+    FROM explicit_attribution e
+   WHERE e.verdict = 'attach'
+     AND e.message_id IN (SELECT id FROM message)
+     AND (e.lead_id, e.message_id) NOT IN (SELECT lead_id, message_id FROM by_address)),
+-- or its thread does: no lead of its own, exactly one lead in the thread
+conversation (thread_id, lead_id) AS (
+  SELECT m.thread_id, min(s.lead_id)
+    FROM strong s JOIN message m ON m.id = s.message_id
+   WHERE m.thread_id IS NOT NULL
+   GROUP BY m.thread_id
+  HAVING count(DISTINCT s.lead_id) = 1),
+expected (lead_id, message_id, originated_at, role, deal_id, reason) AS (
+  SELECT s.lead_id, s.message_id, m.originated_at, s.role, s.deal_id, s.reason
+    FROM strong s JOIN message m ON m.id = s.message_id
+  UNION ALL
+  SELECT c.lead_id, m.id, m.originated_at, NULL, NULL, 'thread'
+    FROM conversation c JOIN message m ON m.thread_id = c.thread_id
+   WHERE m.direction IN ('incoming', 'outgoing')
+     AND m.id NOT IN (SELECT message_id FROM strong)
+     AND (c.lead_id, m.id) NOT IN (SELECT lead_id, message_id FROM explicit_attribution WHERE verdict = 'detach'))
+SELECT 'missing' AS what, * FROM (SELECT * FROM expected EXCEPT SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message)
+UNION ALL
+SELECT 'unfounded', * FROM (SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message EXCEPT SELECT * FROM expected);
+
+-- match: _match is what forms, leads and staff say
+SELECT 'missing' AS what, * FROM (SELECT address_id, lead_id FROM _address_match EXCEPT SELECT address_id, lead_id FROM _match)
+UNION ALL
+SELECT 'unfounded', * FROM (SELECT address_id, lead_id FROM _match EXCEPT SELECT address_id, lead_id FROM _address_match);
+
+-- staff-on-lead: no address of our people puts a message on a lead
+SELECT x.lead_id, a.address
+  FROM staff_address s
+  JOIN _address_form f ON f.form = s.address_key
+  JOIN _match x ON x.address_id = f.address_id
+  JOIN address a ON a.id = x.address_id;
+
+-- unresolved: every message without a lead can be found by unresolved_message
+SELECT m.id AS message_id
+  FROM message m
+ WHERE m.direction <> 'internal'
+   AND NOT EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id AND u.originated_at = m.originated_at);
+
+-- unsettled: nothing that triggers left to the relay is older than an hour
+SELECT kind, subject_id, at FROM _unsettled WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');
+
+-- address-form: every address can be found by its own spelling, and is canonical
+SELECT a.id AS address_id, a.address
+  FROM address a
+ WHERE a.address <> lower(a.address)
+    OR a.domain <> substr(a.address, length(a.address) - length(a.domain) + 1)
+    OR NOT EXISTS (SELECT 1 FROM _address_form f WHERE f.form = a.address AND f.address_id = a.id AND f.rank = 0);
+
+-- party-date: message_address carries the date of its message
+SELECT ma.message_id, ma.address_id, ma.originated_at
+  FROM message_address ma JOIN message m ON m.id = ma.message_id
+ WHERE ma.originated_at <> m.originated_at;
+
+-- attachment-count: message.attachment_count counts the real attachments
+SELECT m.id AS message_id, m.attachment_count, (SELECT count(*) FROM part p WHERE p.message_id = m.id AND p.kind = 'attachment') AS parts
+  FROM message m
+ WHERE m.attachment_count <> (SELECT count(*) FROM part p WHERE p.message_id = m.id AND p.kind = 'attachment');
+
+-- orphan: what belongs to a message, an address, a thread or a part has one
+SELECT 'message_address' AS entity, message_id AS id FROM message_address WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT 'message_address.address_id', address_id FROM message_address WHERE address_id NOT IN (SELECT id FROM address)
+UNION ALL SELECT 'message_text', message_id FROM message_text WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT 'part', id FROM part WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT 'part.digest', id FROM part WHERE digest NOT IN (SELECT digest FROM blob)
+UNION ALL SELECT 'envelope', id FROM envelope WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT 'envelope_recipient', envelope_id FROM envelope_recipient WHERE envelope_id NOT IN (SELECT id FROM envelope)
+UNION ALL SELECT 'message.thread_id', id FROM message WHERE thread_id IS NOT NULL AND thread_id NOT IN (SELECT id FROM thread)
+UNION ALL SELECT '_address_form', address_id FROM _address_form WHERE address_id NOT IN (SELECT id FROM address)
+UNION ALL SELECT '_identity', message_id FROM _identity WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT '_reference', message_id FROM _reference WHERE message_id IS NOT NULL AND message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT 'message_alias', old_id FROM message_alias WHERE message_id NOT IN (SELECT id FROM message);
+
+-- envelope: every accepted mail that was filed has its envelope, and the other way round
+SELECT e.vault_id, 'no outcome' AS what
+  FROM envelope e
+ WHERE NOT EXISTS (SELECT 1 FROM _vault_outcome o
+                    WHERE o.epoch = substr(e.vault_id, 1, 8) AND o.number = CAST(substr(e.vault_id, 10) AS INTEGER))
+UNION ALL
+SELECT o.epoch || '-' || o.number, 'no envelope'
+  FROM _vault_outcome o
+ WHERE o.outcome IN ('filed', 'unparsed')
+   AND NOT EXISTS (SELECT 1 FROM envelope e WHERE e.vault_id = o.epoch || '-' || o.number);
+
+-- time: times of ours are times
+SELECT 'message' AS entity, id, originated_at AS at FROM message
+ WHERE julianday(originated_at) IS NULL OR julianday(received_at) IS NULL
+UNION ALL SELECT 'envelope', id, received_at FROM envelope WHERE julianday(received_at) IS NULL;
+
+-- deal-time: the dates of a deal can be read, whatever an ORM wrote
+SELECT id AS deal_id, opened_at, closed_at FROM deal
+ WHERE (opened_at IS NOT NULL AND opened_key IS NULL) OR (closed_at IS NOT NULL AND closed_key IS NULL);
+
+-- address-empty: an address of a lead or of our people has an @
+SELECT 'lead_address' AS entity, id, address FROM lead_address WHERE address_key NOT LIKE '%_@_%'
+UNION ALL SELECT 'staff_address', id, address FROM staff_address WHERE address_key NOT LIKE '%_@_%';

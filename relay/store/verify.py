@@ -1,0 +1,113 @@
+"""Verify: does relay.db keep its promises? Every difference is shown; there must be none.
+
+Three kinds of questions: SQLite's own (is the file intact), the schema (are our tables, triggers and
+views what we made, and has a stranger planted a trigger that would run as us), and the invariants in
+`schema/invariants.sql`, which recompute the relation from the facts. Nothing is repaired here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+
+from relay import sqlite
+from relay.store.migrations import scripts, statements
+
+SHOWN = 1000
+"""Rows shown of one invariant: enough to see the pattern, few enough for a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A query of invariants.sql: its `name`, the `sentence` that must hold, and the SQL that finds what does not."""
+
+    name: str
+    sentence: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as promised: which invariant, its sentence, and the row that shows it."""
+
+    name: str
+    sentence: str
+    row: dict[str, object]
+
+    def __str__(self) -> str:
+        return f"{self.name}: not so: {self.sentence}: " + ", ".join(f"{k}={v}" for k, v in self.row.items())
+
+
+def invariants() -> list[Invariant]:
+    """The queries of invariants.sql in order."""
+    text = (resources.files("relay.store") / "schema" / "invariants.sql").read_text("utf-8")
+    pieces = re.split(r"^-- ([a-z-]+): (.+)$", text, flags=re.MULTILINE)[1:]
+    return [Invariant(*pieces[i : i + 3]) for i in range(0, len(pieces), 3)]
+
+
+def verify(connection: sqlite.Connection, *, shown: int = SHOWN) -> Iterator[Difference]:
+    """Every difference between the database and its promises, as it is found.
+
+    Reads one snapshot, so it may run beside everything else; at a million messages it takes about half
+    a minute. What a CRM has written and `settle` has not looked at yet counts as a difference.
+    """
+    connection.execute("BEGIN")
+    try:
+        yield from _intact(connection)
+        yield from schema_differences(connection)
+        for invariant in invariants():
+            cursor = connection.execute(invariant.query)
+            names = [column[0] for column in cursor.description]
+            for row in cursor.fetchmany(shown):
+                yield Difference(invariant.name, invariant.sentence, dict(zip(names, row, strict=True)))
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _intact(connection: sqlite.Connection) -> Iterator[Difference]:
+    for (said,) in connection.execute("PRAGMA integrity_check(100)"):
+        if said != "ok":
+            yield Difference("integrity", "the file is intact", {"said": said})
+
+
+def schema_differences(connection: sqlite.Connection) -> Iterator[Difference]:
+    """What differs from the schema of this program, apart from tables, views and indexes that a CRM added.
+
+    A stranger's trigger on a table of ours counts: it would run in our transactions.
+    """
+    ours = _schema()
+    found = {
+        (kind, name): (table, sql)
+        for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    }
+    tables = {name for kind, name in ours if kind == "table"}
+    for key, sql in ours.items():
+        kind, name = key
+        if key not in found:
+            yield Difference("schema", "nothing of ours is missing", {"kind": kind, "name": name})
+        elif _words(found[key][1]) != _words(sql):
+            yield Difference("schema", "what is ours is as we made it", {"kind": kind, "name": name})
+    for (kind, name), (table, _) in found.items():
+        if kind == "trigger" and (kind, name) not in ours and table in tables:
+            yield Difference("schema", "no trigger of a stranger on our tables", {"trigger": name, "table": table})
+
+
+_OBJECT = re.compile(r"CREATE (?:UNIQUE )?(TABLE|VIEW|INDEX|TRIGGER) (\w+)")
+
+
+def _schema() -> dict[tuple[str, str], str]:
+    """(kind, name) -> SQL of everything that our schema files make."""
+    made: dict[tuple[str, str], str] = {}
+    for _, script in scripts():
+        for statement in statements(script):
+            if match := _OBJECT.match(statement):
+                made[match[1].lower(), match[2]] = statement.rstrip(";")
+    return made
+
+
+def _words(sql: str | None) -> str:
+    """SQL without its comments and line breaks."""
+    return " ".join(re.sub(r"--[^\n]*", "", sql or "").split())
