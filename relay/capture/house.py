@@ -5,6 +5,7 @@ to the rest: where mail goes, who we are, what time it is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -38,6 +39,29 @@ class Log(Protocol):
     def error(self, event: str, **facts: Any) -> Any: ...
 
 
+class SafeLog:
+    """A log that cannot hurt: whatever happens to what we say, mail goes on (a pipe nobody reads, a full disk)."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def debug(self, event: str, **facts: Any) -> None:
+        with suppress(Exception):
+            self._log.debug(event, **facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        with suppress(Exception):
+            self._log.info(event, **facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        with suppress(Exception):
+            self._log.warning(event, **facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        with suppress(Exception):
+            self._log.error(event, **facts)
+
+
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class House:
     """`room`: may mail be taken, as far as the disk is concerned? `at`: called at each step of `reception.STEPS`."""
@@ -49,7 +73,7 @@ class House:
     room: Callable[[], bool]
     directory: Callable[[], Directory]
     clock: Callable[[], datetime]
-    log: Log
+    log: SafeLog
     budget: Budget
     gate: Gate
     at: Callable[[str], None]

@@ -20,7 +20,7 @@ from relay.capture import bounds
 from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
-from relay.capture.house import House, Log, Put
+from relay.capture.house import House, Log, Put, SafeLog
 from relay.capture.listener import BACKLOG, endpoint_of, listen, take_inherited
 from relay.capture.session import Session
 from relay.config.settings import Admission, Capture, Endpoint, Limits
@@ -68,7 +68,7 @@ class Server:
             room=room,
             directory=directory,
             clock=clock,
-            log=log or our_log(),
+            log=SafeLog(log or our_log()),
             budget=Budget(bounds.memory(capture.max_size) if memory is None else memory),
             gate=Gate(limits, ceiling=max(16, soft - bounds.SPARE_DESCRIPTORS)),
             at=at,

@@ -14,11 +14,16 @@ from typing import Any
 
 import pytest
 import uvloop
+from hypothesis import settings
+
 from relay.attribution.directory import Directory
 from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.server import Server
 from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.mail.envelope import MailObject, VaultId
+
+settings.register_profile("shared machine", deadline=None)  # a slow moment is no failure
+settings.load_profile("shared machine")
 
 CRM = "crm@crm.example.org"
 DEADLINE = 10.0
@@ -28,7 +33,9 @@ class Client:
     """One connection, octets in and out. Closed by the fixture."""
 
     def __init__(self, port: int, host: str = "127.0.0.1", source: str | None = None) -> None:
-        self.socket = socket.create_connection((host, port), timeout=DEADLINE, source_address=(source, 0) if source else None)
+        self.socket = socket.create_connection(
+            (host, port), timeout=DEADLINE, source_address=(source, 0) if source else None
+        )
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
 
@@ -146,6 +153,7 @@ def serve() -> Iterator[Callable[..., Running]]:
             put: Any = None,
             loop: str = "uvloop",
             directory: Any = None,
+            log: Any = None,
             **options: Any,
         ) -> Running:
             event_loop = uvloop.new_event_loop() if loop == "uvloop" else asyncio.new_event_loop()
@@ -165,7 +173,7 @@ def serve() -> Iterator[Callable[..., Running]]:
                 limits or Limits(),
                 put=put or keep,
                 directory=directory or (lambda: who),
-                log=Recorder(events),
+                log=log or Recorder(events),
                 trusted=bounds_of(TRUSTED, **(trusted or {})),
                 stranger=bounds_of(STRANGER, **{"greeting_delay": 0.0, **(stranger or {})}),
                 **options,

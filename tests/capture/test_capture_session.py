@@ -10,6 +10,7 @@ import threading
 from ipaddress import ip_network
 
 import pytest
+
 from relay.config.settings import Endpoint, Limits
 from relay.mail.address import Address
 from relay.mail.envelope import VaultId
@@ -108,7 +109,9 @@ def test_a_whole_session_octet_by_octet(serve):
 
 ENDS = [b"\n", b"\r", b"\r\n", b"\r\x00\n", b"\r\r\n", b"\n\r", b"\r\n\x00", b"\x85", b" \r\n"]
 SMUGGLING = [
-    before + b"." + after for before, after in itertools.product(ENDS, ENDS) if not (before.endswith(b"\r\n") and after[:2] == b"\r\n")
+    before + b"." + after
+    for before, after in itertools.product(ENDS, ENDS)
+    if not (before.endswith(b"\r\n") and after[:2] == b"\r\n")
 ]
 
 
@@ -157,7 +160,7 @@ def test_content_is_kept_to_the_octet(serve, sent, kept, piece):
         pytest.skip("too many pieces")
     running = serve()
     client = running.hello().until_data()
-    for place in range(0, len(sent), piece if piece > 1 else 1):
+    for place in range(0, len(sent), max(1, piece)):
         if len(sent) > 1000 and piece == 7:
             client.send(sent[place * 1000 : (place + 7) * 1000])
         else:
@@ -208,7 +211,15 @@ def test_a_wrong_command_has_its_reply_and_the_session_goes_on(serve, line, answ
 
 def test_nothing_is_echoed(serve):
     client = serve().hello()
-    for line in ("XQZJ", "MAIL FROM:<xqzj", "NOOP xqzj", "MAIL FROM:<xqzj@a.example>", "RCPT TO:<xqzj@a.example>", "HELP xqzj", "VRFY xqzj"):
+    for line in (
+        "XQZJ",
+        "MAIL FROM:<xqzj",
+        "NOOP xqzj",
+        "MAIL FROM:<xqzj@a.example>",
+        "RCPT TO:<xqzj@a.example>",
+        "HELP xqzj",
+        "VRFY xqzj",
+    ):
         assert "xqzj" not in client.say(line).lower()
 
 
@@ -277,7 +288,10 @@ def test_http_is_cut_off(serve, line):
     running = serve()
     client = running.connect()
     client.reply()
-    client.send(line.encode() + b"\r\nHost: x\r\n\r\nEHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<crm@crm.example.org>\r\nDATA\r\nx\r\n.\r\n")
+    client.send(
+        line.encode()
+        + b"\r\nHost: x\r\n\r\nEHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<crm@crm.example.org>\r\nDATA\r\nx\r\n.\r\n"
+    )
     assert client.reply().startswith("554 5.5.1")
     assert client.closed()
     assert not running.mails
@@ -313,7 +327,9 @@ def test_too_many_idle_commands_end_the_session_and_mail_sets_them_back(serve):
 
 def test_a_declared_size_over_the_limit_is_refused_at_mail(serve):
     client = serve(max_size=1000).hello()
-    assert client.say("MAIL FROM:<a@b.example> SIZE=1001") == "552 5.3.4 message too large; the limit here is 1000 octets"
+    assert (
+        client.say("MAIL FROM:<a@b.example> SIZE=1001") == "552 5.3.4 message too large; the limit here is 1000 octets"
+    )
     assert client.say("MAIL FROM:<a@b.example> SIZE=1000").startswith("250")
 
 
@@ -447,6 +463,19 @@ def test_a_directory_that_fails_is_a_451_and_the_session_goes_on(serve):
 def test_a_full_disk_is_a_452_at_mail(serve):
     client = serve(room=lambda: False).hello()
     assert client.say("MAIL FROM:<a@b.example>").startswith("452 4.3.1")
+
+
+def test_a_log_that_fails_does_not_stop_mail(serve):
+    class Broken:
+        def __getattr__(self, _):
+            raise BrokenPipeError
+
+    running = serve(log=Broken())
+    client = running.hello()
+    client.say("MAIL FROM:<a@b.example>")
+    assert client.say("RCPT TO:<x@elsewhere.example>").startswith("550")
+    client.say("RSET")
+    assert client.until_data().say("x\r\n.").startswith("250 2.0.0")
 
 
 # -- time, connections, ends -----------------------------------------------------------------------
