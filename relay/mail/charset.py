@@ -197,7 +197,15 @@ def _damaged(octets: bytes, name: str) -> tuple[str, str]:
     if name == "utf-8":
         text = octets.decode("utf-8", "replace")
         broken = text.count("\ufffd")
-        if broken * 2 > sum(map(len, _BEYOND_ASCII.findall(text))):  # more broken than whole: not UTF-8 at all
+        whole = sum(map(len, _BEYOND_ASCII.findall(text))) - broken
+        cut = (
+            broken == 1
+            and text.endswith("\ufffd")
+            and octets[-1:] >= b"\x80"
+            and len(octets) > 1
+            and octets[-2] >= 0xC2
+        )
+        if whole * 4 < broken and not cut:  # not UTF-8 at all
             text = cp1252(octets)
         return scrub(text, name), UNDECODABLE
     try:

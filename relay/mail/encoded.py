@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from relay.mail.charset import decode, guess, scrub
+from relay.mail.charset import UNDECODABLE, decode, guess, scrub
 
 # charset, language (RFC 2231 §5), encoding. What follows up to "?=" is found by a search of its own, so that a
 # value full of openings costs no more than its length.
@@ -52,7 +52,7 @@ def printable(text: str) -> str:
 def decode_words(text: str) -> str:
     """`text` with its encoded words decoded; blanks between two words vanish (RFC 2047 §6.2)."""
     out: list[str] = []
-    run: list[tuple[str, str, str]] = []  # charset, 'b' or 'q', payload of words not yet decoded
+    run: list[tuple[str, str, str, str]] = []  # of words not decoded yet: charset, 'b' or 'q', payload, all of it
     position = 0
     while True:
         opening = _OPENING.search(text, position)
@@ -64,35 +64,30 @@ def decode_words(text: str) -> str:
             _decode_run(run, out)
         if between and not (run and between.isspace()):
             out.append(between)
-        run.append((opening[1].lower(), opening[2].lower(), text[opening.end() : end]))
+        run.append((opening[1].lower(), opening[2].lower(), text[opening.end() : end], text[opening.start() : end + 2]))
         position = end + 2
     _decode_run(run, out)
     out.append(text[position:])
     return "".join(out)
 
 
-def _decode_run(run: list[tuple[str, str, str]], out: list[str]) -> None:
-    """Decode words that follow each other, joined where charset and encoding allow it, and empty the run."""
+def _decode_run(run: list[tuple[str, str, str, str]], out: list[str]) -> None:
+    """Decode words that follow each other, joined where their charset is the same, and empty the run."""
     index = 0
     while index < len(run):
-        charset = run[index][0]
+        charset, first = run[index][0], index
         octets: list[bytes] = []
         while index < len(run) and run[index][0] == charset:
-            encoding, payload = run[index][1], run[index][2]
-            index += 1
-            if encoding == "q":
-                octets.append(_q(payload))
-                continue
-            # A writer that cut its base64 anywhere: no padding and not whole quads. Only joined it is right.
-            payloads = [payload]
-            length = len(payload)
-            while length % 4 and not payload.endswith("=") and index < len(run) and run[index][:2] == (charset, "b"):
-                payload = run[index][2]
-                payloads.append(payload)
-                length += len(payload)
+            encoding = run[index][1]
+            payloads = []
+            while index < len(run) and run[index][:2] == (charset, encoding):
+                payloads.append(run[index][2])
                 index += 1
-            octets.append(_b("".join(payloads)))
-        out.append(scrub(decode(b"".join(octets), charset)[0]))
+            octets += map(_q, payloads) if encoding == "q" else _b(payloads)
+        text, defect = decode(b"".join(octets), charset)
+        if defect == UNDECODABLE and index - first == 1 and run[first][1] == "b" and _is_cut(run[first][2]):
+            text = run[first][3]  # not base64 and not that charset: as it was written (§6.3)
+        out.append(scrub(text))
     run.clear()
 
 
@@ -101,11 +96,28 @@ def _q(payload: str) -> bytes:
     return binascii.a2b_qp(payload.replace("_", " ").encode("utf-8", "replace"), header=False)
 
 
-def _b(payload: str) -> bytes:
-    """B encoding (RFC 2047 §4.1) without faith in its padding; foreign characters are skipped."""
-    pieces = [_NOT_BASE64.sub("", piece) for piece in payload.rstrip("= ").split("=")]
+def _b(payloads: list[str]) -> list[bytes]:
+    """B encoding (RFC 2047 §4.1) of words in a row, without faith in their padding.
+
+    A writer that cuts its base64 anywhere gives words that are no whole quads, with or without padding; then only
+    all letters together are right.
+    """
+    if len(payloads) > 1 and any(_is_cut(payload) for payload in payloads):
+        payloads = ["".join([payload.rstrip("= ") for payload in payloads])]
+    return [_letters(payload) for payload in payloads]
+
+
+def _is_cut(payload: str) -> bool:
+    """Is it base64 that ends in the middle of a quad: one letter over, or letters over without padding?"""
+    over = len(payload.rstrip("= ")) % 4
+    return over == 1 or (over > 1 and not payload.endswith("="))
+
+
+def _letters(payload: str) -> bytes:
     octets = bytearray()
-    for piece in pieces:
-        whole = piece[:-1] if len(piece) % 4 == 1 else piece
-        octets += binascii.a2b_base64(whole + "=" * (-len(whole) % 4))
+    for piece in payload.rstrip("= ").split("="):
+        letters = _NOT_BASE64.sub("", piece)
+        if len(letters) % 4 == 1:
+            letters = letters[:-1]
+        octets += binascii.a2b_base64(letters + "=" * (-len(letters) % 4))
     return bytes(octets)

@@ -102,7 +102,8 @@ def _without_junk(block: bytes, defects: list[str]) -> tuple[list[tuple[bytes, b
             position = found.end()
             continue
         known = _KNOWN.search(block, max(position - 1, 0))
-        if known is None:
+        # The line of a boundary is never in a header, and the fields after it are a part's.
+        if known is None or block.startswith(b"--", position) or block.find(b"\n--", position, known.start()) >= 0:
             defects.append("missing-header-end")
             return fields, position
         if "junk-in-header" not in defects:

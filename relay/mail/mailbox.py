@@ -93,6 +93,7 @@ class _Reading:
         self._words: list[str] = []  # of the phrase, blanks between them as written
         self._comments: list[str] = []
         self._address: Address | None = None  # from angle brackets
+        self._named = 0  # how many of the words stood before the brackets
         self._carried = 0  # words that stood before a comma and were no address
         self._read(text, most)
 
@@ -159,8 +160,10 @@ class _Reading:
         self._words.append(_PAIR.sub(r"\1", quoted) if "\\" in quoted else quoted)
 
     def _angle(self, inside: str) -> None:
-        if self._address is not None:
+        if self._address is not None:  # a second one without a comma: the words between them name it
+            self._words, after = self._words[: self._named], self._words[self._named :]
             self._finish()
+            self._words = after
         address = addr_spec(inside) if inside else None
         if address is None and "@" in inside:
             address = addr_spec(re.sub(r"\([^()]{0,200}\)", "", inside))
@@ -168,6 +171,7 @@ class _Reading:
             address = next(filter(None, map(addr_spec, inside.split()[:20])), None)
         if address is not None:
             self._address = address
+            self._named = len(self._words)
 
     def _colon(self, groups: bool) -> None:
         """The end of a group's name (RFC 5322 §3.4), `mailto:`, or a colon that somebody's name has."""

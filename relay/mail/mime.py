@@ -159,26 +159,33 @@ def _children(
 ) -> tuple[bytes, int, int, list[tuple[int, int]]]:
     """(octets, start, end, regions of the parts) of a multipart; other octets when it was itself encoded."""
     boundary = type_.get("boundary").rstrip().encode("utf-8", "replace")[:MAX_BOUNDARY]
-    regions = _split(octets, start, end, boundary, defects) if boundary else []
+    regions, text_end = _split(octets, start, end, boundary, defects)
     if regions:
         return octets, start, end, regions
     defects["boundary-not-found" if boundary else "missing-boundary"] = None
     if encoding.strip().lower() in (b"base64", b"quoted-printable"):  # forbidden (RFC 2045 §6.4), and met
         decoded, _ = transfer.decode(octets, start, end, encoding)
         octets, start, end = decoded, 0, len(decoded)
-        regions = _split(octets, start, end, boundary, defects) if boundary else []
+        regions, text_end = _split(octets, start, end, boundary, defects)
     if not regions:
         sniffed = _SNIFFED.search(octets[start : min(end, start + _SNIFF_WITHIN)])
         if sniffed is not None:
-            regions = _split(octets, start, end, sniffed[1], defects)
-    return octets, start, end, regions
+            regions, _ = _split(octets, start, end, sniffed[1], defects)
+    return octets, start, text_end, regions
 
 
-def _split(octets: bytes, start: int, end: int, boundary: bytes, defects: dict[str, None]) -> list[tuple[int, int]]:
-    """The regions between the lines of `boundary` (RFC 2046 §5.1.1), each without the line end before the next."""
+def _split(
+    octets: bytes, start: int, end: int, boundary: bytes, defects: dict[str, None]
+) -> tuple[list[tuple[int, int]], int]:
+    """(the regions between the lines of `boundary`, where the text ends if there are none).
+
+    RFC 2046 §5.1.1; a region ends without the line end before the next boundary.
+    """
+    regions: list[tuple[int, int]] = []
+    if not boundary:
+        return regions, end
     delimiter = b"--" + boundary
     length = len(delimiter)
-    regions: list[tuple[int, int]] = []
     opened = -1
     position = _find(octets, delimiter, start, end)
     while position >= 0:
@@ -196,15 +203,15 @@ def _split(octets: bytes, start: int, end: int, boundary: bytes, defects: dict[s
         if opened >= 0:
             regions.append((opened, _before_line_end(octets, opened, position)))
             if len(regions) > MAX_LEAVES:
-                return regions
+                return regions, end
         if closing:
-            return regions
+            return regions, position
         opened = line_end if newline < 0 else newline + 1
         position = _find(octets, delimiter, opened, end)
     if opened >= 0:
         defects["unclosed-multipart"] = None
         regions.append((opened, end))
-    return regions
+    return regions, end
 
 
 def _find(octets: bytes, delimiter: bytes, start: int, end: int) -> int:
