@@ -16,6 +16,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+from relay.mail.address import a_labels
+
 Network = IPv4Network | IPv6Network
 Reader = Callable[[object, Path], Any]
 
@@ -210,12 +212,7 @@ def domain(value: object, _folder: Path) -> str:
     found = _text(value, "a domain")
     if "@" in found:
         raise ValueError(f"{shown(value)} is an address; write only what stands after the @")
-    name = found.removesuffix(".").lower()
-    if not name.isascii():
-        try:
-            name = name.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise ValueError(f"{shown(value)} is not a domain name") from None
+    name = a_labels(found.removesuffix("."))
     # RFC 1035 §2.3.4: labels of 63 octets, names of 255 with their length octets.
     if len(name) > 253 or not all(_LABEL.match(label) for label in name.split(".")):
         raise ValueError(f'{shown(value)} is not a domain name; write it like "example.org"')

@@ -1,0 +1,89 @@
+"""`unresolved`, `attach`, `detach`: a person's word, which beats every rule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from relay.cli.command import Command, Group, answer, as_json, page, say
+from relay.cli.opened import page_before, settle, store
+
+
+@click.group(cls=Group, invoke_without_command=True)
+@page("MESSAGE")
+@as_json
+@click.pass_context
+def unresolved(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
+    """Mail that is on no lead and waits for a person."""
+    if context.invoked_subcommand is None:
+        _list(context, limit, before, as_json)
+
+
+@unresolved.command("list")
+@page("MESSAGE")
+@as_json
+@click.pass_context
+def unresolved_list(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
+    """List it, newest first, with the reason."""
+    _list(context, limit, before, as_json)
+
+
+def _list(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
+    from relay.cli.lists import unresolved_page
+    from relay.cli.terminal import screen
+    from relay.store.reading import unresolved as read
+
+    db = store(context)
+    found = read(db, limit, page_before(db, before))
+    answer(found) if as_json else say(unresolved_page(found, screen(), datetime.now(UTC), more=len(found) == limit))
+
+
+@unresolved.command("dismiss")
+@click.argument("message", nargs=-1, required=True)
+@click.pass_context
+def unresolved_dismiss(context: click.Context, message: tuple[str, ...]) -> None:
+    """Take messages from the list.
+
+    They belong to no lead. Nothing is deleted.
+    """
+    from relay.store.finding import find_message
+    from relay.store.people import dismiss
+
+    db = store(context, write=True)
+    for number in [find_message(db, each) for each in message]:
+        if not dismiss(db, number):
+            say([f"message {number} was dismissed before"])
+
+
+@click.command(cls=Command)
+@click.argument("message")
+@click.argument("lead", nargs=-1, required=True)
+@click.option("--deal", metavar="DEAL", help="The deal of the lead that it belongs to.")
+@click.option("--thread", is_flag=True, help="With all messages of its thread.")
+@click.pass_context
+def attach(context: click.Context, message: str, lead: tuple[str, ...], deal: str | None, thread: bool) -> None:
+    """Put a message on leads, whatever the rules say."""
+    from relay.store.finding import find_deal, find_lead, find_message
+    from relay.store.people import attach as write
+    from relay.store.people import thread_of
+
+    db = store(context, write=True)
+    number = find_message(db, message)
+    leads = list(dict.fromkeys(find_lead(db, each) for each in lead))
+    write(db, thread_of(db, number) if thread else [number], leads, deal=find_deal(db, deal) if deal else None)
+    settle(db)
+
+
+@click.command(cls=Command)
+@click.argument("message")
+@click.argument("lead")
+@click.pass_context
+def detach(context: click.Context, message: str, lead: str) -> None:
+    """Take a message off a lead, whatever the rules say."""
+    from relay.store.finding import find_lead, find_message
+    from relay.store.people import detach as write
+
+    db = store(context, write=True)
+    write(db, find_message(db, message), find_lead(db, lead))
+    settle(db)

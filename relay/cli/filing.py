@@ -1,0 +1,55 @@
+"""`file`: files what was accepted while no daemon files."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from relay.cli.command import Command, say
+from relay.cli.opened import configuration
+
+
+@click.command(cls=Command)
+@click.pass_context
+def file(context: click.Context) -> None:
+    """File what was accepted while no daemon files.
+
+    That is: none runs, or one with --only accept. Does nothing, and says so with exit
+    status 1, while the daemon files by itself.
+    """
+    from relay import log
+    from relay.cli.progress import Progress
+    from relay.cli.words import many
+    from relay.store.filing import Filing
+    from relay.store.search import Indexer
+    from relay.vault.reader import Reader
+    from relay.work.filer import Filer
+    from relay.work.lock import Lock, Taken
+    from relay.work.note import Note
+
+    settings = configuration(context).settings
+    log.configure()
+    vault = settings.vault.path
+    if not vault.is_dir():
+        raise click.ClickException(f"{vault}: there is no vault yet; `bcc-relay serve` makes it")
+    try:
+        lock = Lock(vault / "filer.lock")
+    except Taken:
+        raise click.ClickException("the daemon is running and files by itself; nothing to do") from None
+    with lock, contextlib.ExitStack() as opened:
+        store = opened.enter_context(
+            contextlib.closing(Filing(settings.store.path, settings.company.domains, settings.capture.addresses))
+        )
+        reader = opened.enter_context(contextlib.closing(Reader(vault)))
+        note = opened.enter_context(contextlib.closing(Note(vault / "filer.note")))
+        indexer = opened.enter_context(contextlib.closing(Indexer(settings.store.path)))
+        progress = opened.enter_context(Progress("mails filed"))
+        filer = Filer(reader, store, note)
+        while filed := filer.step():
+            progress.add(filed)
+        while store.settle(lambda: None):
+            pass
+        while indexer.catch_up():
+            pass
+    say([f"{many(progress.count, 'mail')} filed"])

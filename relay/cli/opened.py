@@ -1,0 +1,68 @@
+"""What commands open: the configuration and the database. Decides only how; closes with the command."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from relay import sqlite
+    from relay.config.reading import Configuration
+
+SETTLING = 2.0
+"""Seconds a command goes on setting right what its write could not; the relay does the rest."""
+
+
+def configuration(context: click.Context) -> Configuration:
+    """The configuration that -c or the environment names. Raises Mistaken."""
+    from relay.config.reading import load, locate
+
+    return load(locate(context.find_root().obj, os.environ), os.environ)
+
+
+def store(context: click.Context, *, write: bool = False) -> sqlite.Connection:
+    """relay.db, closed when the command ends. Raises StoreError when it cannot be used."""
+    from relay.store.connection import open_store
+
+    db = open_store(configuration(context).settings.store.path, read_only=not write)
+    context.call_on_close(db.close)
+    return db
+
+
+def settle(db: sqlite.Connection) -> None:
+    """Set right at once what triggers leave to the relay, so that the next command sees it with no relay running."""
+    from relay.store.relation import settle as settle_some
+
+    end = time.monotonic() + SETTLING
+    while settle_some(db) and time.monotonic() < end:
+        pass
+
+
+def page_before(db: sqlite.Connection, before: str | None) -> tuple[str, int] | None:
+    """The place in a list that --before names: a MESSAGE, or a time. Raises NotFoundError."""
+    if before is None:
+        return None
+    from relay.store.finding import find_message
+    from relay.store.reading import place
+
+    if not before.isdigit():
+        try:
+            moment = datetime.fromisoformat(before).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        else:
+            return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"), 0
+    return place(db, find_message(db, before))
+
+
+def number_before(before: str | None) -> int | None:
+    """The id that --before names in a list that is ordered by id."""
+    if before is None:
+        return None
+    if not (before.isascii() and before.isdigit() and len(before) < 19):
+        raise click.UsageError(f"--before takes an id of the list, not {before!r}.")
+    return int(before)

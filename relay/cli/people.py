@@ -1,0 +1,222 @@
+"""`staff`, `lead`, `deal`: who is who, and what we do with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from relay.cli.command import Group, answer, as_json, page, say
+from relay.cli.opened import number_before, settle, store
+
+
+@click.group(cls=Group)
+def staff() -> None:
+    """Our people."""
+
+
+@staff.command("add")
+@click.argument("name")
+@click.argument("address", nargs=-1, required=True)
+@click.pass_context
+def staff_add(context: click.Context, name: str, address: tuple[str, ...]) -> None:
+    """Add a colleague, or addresses to one; prints the id.
+
+    Addresses in the company's own domains are known anyway; a name makes them a person.
+    """
+    from relay.store.people import add_staff
+
+    db = store(context, write=True)
+    number = add_staff(db, _name(name), address)
+    settle(db)
+    click.echo(number)
+
+
+@staff.command("list")
+@page("ID")
+@as_json
+@click.pass_context
+def staff_list(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
+    """List our people, newest first."""
+    from relay.cli.lists import staff_page
+    from relay.cli.terminal import screen
+    from relay.store.reading import staff as read
+
+    found = read(store(context), limit, number_before(before))
+    answer(found) if as_json else say(staff_page(found, screen()))
+
+
+@staff.command("leave")
+@click.argument("name")
+@click.pass_context
+def staff_leave(context: click.Context, name: str) -> None:
+    """A colleague leaves.
+
+    The addresses stay ours, so old mail stays what it is.
+    """
+    from relay.store.finding import find_staff
+    from relay.store.people import staff_leaves
+
+    db = store(context, write=True)
+    if not staff_leaves(db, find_staff(db, name)):
+        say([f"{name} has left already"])
+
+
+@click.group(cls=Group)
+def lead() -> None:
+    """Their people: who we do business with."""
+
+
+@lead.command("add")
+@click.argument("name", required=False)
+@click.argument("address", nargs=-1)
+@click.option("--external-id", metavar="X", help="The CRM's own key; ext:X names the lead from then on.")
+@click.option("--organization", metavar="NAME", help="Where the person works.")
+@click.option("--from", "message", metavar="MESSAGE", help="Make a lead of whoever is outside on this message.")
+@click.pass_context
+def lead_add(
+    context: click.Context,
+    name: str | None,
+    address: tuple[str, ...],
+    external_id: str | None,
+    organization: str | None,
+    message: str | None,
+) -> None:
+    """Add a lead; prints the id.
+
+    All old mail of its addresses is on it at once. With --from, the name and the address come from the
+    message; a NAME given wins.
+    """
+    from relay.store.people import add_lead
+
+    if name is None and message is None:
+        raise click.UsageError("a lead needs a NAME, or --from MESSAGE.")
+    db = store(context, write=True)
+    wanted = list(address)
+    if message is not None:
+        name, wanted = _from_message(db, message, name, wanted)
+    number, attached = add_lead(db, _name(name or ""), wanted, external_id=external_id, organization=organization)
+    settle(db)
+    click.echo(number)
+    _tell_attached(attached, number)
+
+
+def _from_message(db: object, message: str, name: str | None, wanted: list[str]) -> tuple[str, list[str]]:
+    from relay.store.finding import find_message
+    from relay.store.people import RefusedError
+    from relay.store.reading import outside_parties
+
+    parties = outside_parties(db, find_message(db, message))  # type: ignore[arg-type]
+    if not parties:
+        raise RefusedError(f"message {message} has no party outside; give a NAME and an ADDRESS")
+    first = parties[0]
+    return name or first["display_name"] or first["address"], [*wanted, first["address"]]
+
+
+@lead.group("address", cls=Group)
+def lead_address() -> None:
+    """Addresses of leads."""
+
+
+@lead_address.command("add")
+@click.argument("lead")
+@click.argument("address", nargs=-1, required=True)
+@click.pass_context
+def lead_address_add(context: click.Context, lead: str, address: tuple[str, ...]) -> None:
+    """Add addresses to a lead.
+
+    All old mail of theirs is on it at once.
+    """
+    from relay.store.finding import find_lead
+    from relay.store.people import add_lead_addresses
+
+    db = store(context, write=True)
+    number = find_lead(db, lead)
+    added, attached = add_lead_addresses(db, number, address)
+    settle(db)
+    if not added:
+        say([f"lead {number} has {'these addresses' if len(address) > 1 else 'this address'} already"])
+    _tell_attached(attached, number)
+
+
+@lead.command("list")
+@page("ID")
+@as_json
+@click.pass_context
+def lead_list(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
+    """List leads, newest first."""
+    from relay.cli.lists import leads_page
+    from relay.cli.terminal import screen
+    from relay.store.reading import leads
+
+    found = leads(store(context), limit, number_before(before))
+    answer(found) if as_json else say(leads_page(found, screen(), datetime.now(UTC), more=len(found) == limit))
+
+
+@lead.command("show")
+@click.argument("lead")
+@as_json
+@click.pass_context
+def lead_show(context: click.Context, lead: str, as_json: bool) -> None:
+    """Show one lead: addresses, deals, how much mail and when."""
+    from relay.cli.lists import lead_page
+    from relay.cli.terminal import screen
+    from relay.store.finding import find_lead
+    from relay.store.reading import lead as read
+
+    db = store(context)
+    found = read(db, find_lead(db, lead))
+    answer(found) if as_json else say(lead_page(found, screen(), datetime.now(UTC)))
+
+
+@click.group(cls=Group)
+def deal() -> None:
+    """What we do with leads: deals, tickets, projects."""
+
+
+@deal.command("add")
+@click.argument("lead")
+@click.argument("title")
+@click.option("--external-id", metavar="X", help="The CRM's own key; ext:X names the deal from then on.")
+@click.option(
+    "--kind", metavar="KIND", default="deal", show_default=True, help="deal, ticket, project, or the CRM's word."
+)
+@click.pass_context
+def deal_add(context: click.Context, lead: str, title: str, external_id: str | None, kind: str) -> None:
+    """Add a deal to a lead; prints the id."""
+    from relay.store.finding import find_lead
+    from relay.store.people import add_deal
+
+    db = store(context, write=True)
+    click.echo(add_deal(db, find_lead(db, lead), _name(title), external_id=external_id, kind=kind))
+
+
+@deal.command("list")
+@click.option("--lead", metavar="LEAD", help="Only deals of this lead.")
+@page("ID")
+@as_json
+@click.pass_context
+def deal_list(context: click.Context, lead: str | None, limit: int, before: str | None, as_json: bool) -> None:
+    """List deals, newest first."""
+    from relay.cli.lists import deals_page
+    from relay.cli.terminal import screen
+    from relay.store.finding import find_lead
+    from relay.store.reading import deals
+
+    db = store(context)
+    found = deals(db, find_lead(db, lead) if lead else None, limit, number_before(before))
+    answer(found) if as_json else say(deals_page(found, screen()))
+
+
+def _name(written: str) -> str:
+    if not written.strip():
+        raise click.UsageError("a name must not be empty.")
+    return " ".join(written.split())
+
+
+def _tell_attached(attached: int, lead: int) -> None:
+    """On standard error: standard output is the id, for a script."""
+    if attached:
+        from relay.cli.words import many
+
+        say([f"{many(attached, 'message')} found: bcc-relay timeline {lead}"], err=True)

@@ -1,0 +1,105 @@
+"""The program `bcc-relay`: its commands, their exit statuses, and one line for every foreseeable fault.
+
+Modules of commands import nothing heavy themselves; what a command needs it imports when it runs, so that
+`bcc-relay --help` and a shell's completion answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from relay.cli import deciding, demonstration, filing, health, people, reading, serving, settings
+from relay.cli.command import Group
+from relay.cli.fault import sentence
+
+USAGE, UNKNOWN = 2, 3
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-c",
+    "--config",
+    metavar="FILE",
+    help="The configuration. Default: $BCC_RELAY_CONFIG, ./bcc-relay.toml, /etc/bcc-relay/bcc-relay.toml.",
+)
+@click.pass_context
+def program(context: click.Context, config: str | None) -> None:
+    """Files BCC copies and forwarded mail on the right leads, in SQLite, for any CRM.
+
+    A MESSAGE is its id, <Message-ID>, or the id in the 250 reply. A LEAD (DEAL) is its id, ext:X for an
+    external id, or an address. Everything that reads has --json.
+    """
+    context.obj = config
+
+
+for _command in (
+    demonstration.demo,
+    serving.serve,
+    settings.config,
+    people.staff,
+    people.lead,
+    people.deal,
+    reading.timeline,
+    reading.show,
+    reading.raw,
+    reading.search,
+    deciding.unresolved,
+    deciding.attach,
+    deciding.detach,
+    filing.file,
+    health.status,
+    health.verify,
+):
+    program.add_command(_command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line. Returns its exit status; nothing foreseeable is raised."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = program.main(words, prog_name="bcc-relay", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return _usage(error)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "bcc-relay"
+        _complain(f"{error.format_message()} See {path} --help.")
+        return _usage(error)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130  # as a shell tells it: 128 + SIGINT
+    except BrokenPipeError:
+        # The reader (`head`) has gone. Python would complain once more when it flushes at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        told = sentence(error)
+        if told is None:
+            raise  # our own fault: the traceback is what a developer needs
+        _complain(told)
+        return UNKNOWN if _is_status(words) else 1
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: click.UsageError) -> int:
+    """Usage errors exit 2; those of `status` 3, which is "unknown" to Nagios (2 would be "critical")."""
+    name = error.ctx.command.name if error.ctx else None
+    return UNKNOWN if name == "status" else USAGE
+
+
+def _is_status(words: list[str]) -> bool:
+    return "status" in words[:3]
+
+
+def _complain(told: str) -> None:
+    for line in told.splitlines():
+        click.echo(f"bcc-relay: {line}", err=True)
