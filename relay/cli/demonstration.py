@@ -81,7 +81,7 @@ def _show(folder: Path, *, keep: bool) -> int:
                 [
                     _step(
                         display,
-                        "Bob is one of us; Anna Lindqvist <anna@lindqvist.example> is a lead. Bob's mail goes out by SMTP:",
+                        "Bob is one of us, Anna <anna@lindqvist.example> is a lead. Now real mail, by SMTP:",
                     )
                 ]
             )

@@ -117,22 +117,13 @@ def unresolved_page(rows: Sequence[Row], display: Screen, now: datetime, *, more
     ellipsis = display.sign("…", "...")
     lines: list[str] = []
     for row in rows:
-        party = " ".join(
-            filter(
-                None,
-                [
-                    neutral(row["party_name"] or ""),
-                    f"<{neutral(row['party_address'])}>" if row["party_address"] else "",
-                ],
-            )
-        )
+        address = f"<{neutral(row['party_address'])}>" if row["party_address"] else ""
+        party = " ".join(filter(None, [neutral(row["party_name"] or ""), address]))
         others = f" and {row['party_count'] - 1} more" if row["party_count"] and row["party_count"] > 1 else ""
         number = display.paint(f"#{row['message_id']}", "dim")
-        subject = neutral(row["subject"]) or "(no subject)"
-        lines.append(
-            f"{arrow(row['direction'], display)} {when(row['originated_at'], now)}  {number}  {fit(subject, display.columns - 32, ellipsis=ellipsis)}"
-        )
-        why = f"{_WHY.get(row['why'], row['why'])}: {party}{others}" if party else _WHY.get(row["why"], row["why"])
+        subject = fit(neutral(row["subject"]) or "(no subject)", display.columns - 32, ellipsis=ellipsis)
+        lines.append(f"{arrow(row['direction'], display)} {when(row['originated_at'], now)}  {number}  {subject}")
+        why = _WHY.get(row["why"], str(row["why"])) + (f": {party}{others}" if party else "")
         lines.append("   " + display.paint(fit(why, display.columns - 3, ellipsis=ellipsis), "yellow"))
     lines += ["", display.paint("bcc-relay lead add --from ID | attach ID LEAD | unresolved dismiss ID", "dim")]
     if more:

@@ -92,9 +92,9 @@ def add_lead(
                 raise RefusedError(
                     f"ext:{external_id} is lead {row[0]} ({row[1]}) already; `lead address add` adds addresses to it"
                 )
-        lead = db.execute(
-            "INSERT INTO lead (name, external_id, organization) VALUES (?, ?, ?)", (name, external_id, organization)
-        ).lastrowid
+        lead = _insert(
+            db, "INSERT INTO lead (name, external_id, organization) VALUES (?, ?, ?)", (name, external_id, organization)
+        )
         _add_addresses(db, lead, wanted)
         _audit(db, "lead-add", "lead", lead, {"addresses": len(wanted)})
         (attached,) = db.execute("SELECT count(*) FROM lead_message WHERE lead_id = ?", (lead,)).fetchone()
@@ -170,8 +170,8 @@ def _decide(
             for lead in leads:
                 # UPDATE, then INSERT: REPLACE would skip the delete triggers of a default connection.
                 changed = db.execute(
-                    "UPDATE explicit_attribution SET verdict = ?, deal_id = ?, reason = 'person', decided_by = NULL, decided_at = ?"
-                    " WHERE message_id = ? AND lead_id = ?",
+                    "UPDATE explicit_attribution SET verdict = ?, deal_id = ?, reason = 'person', decided_by = NULL,"
+                    " decided_at = ? WHERE message_id = ? AND lead_id = ?",
                     (verdict, deal, _now(), message, lead),
                 ).rowcount
                 if not changed:

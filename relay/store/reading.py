@@ -139,8 +139,8 @@ def letter(db: sqlite.Connection, message: int) -> Row:
     found.update(texts[0] if texts else {"text": "", "quoted": "", "html": "", "note": ""})
     found["parties"] = rows(
         db,
-        "SELECT a.address, ma.role, ma.display_name, ma.address_id FROM message_address ma JOIN address a ON a.id = ma.address_id"
-        " WHERE ma.message_id = ? ORDER BY CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3"
+        "SELECT a.address, ma.role, ma.display_name, ma.address_id"
+        " FROM message_address ma JOIN address a ON a.id = ma.address_id WHERE ma.message_id = ? ORDER BY CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3"
         " WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END, a.address",
         (message,),
     )
@@ -149,12 +149,14 @@ def letter(db: sqlite.Connection, message: int) -> Row:
     found["leads"] = rows(
         db,
         "SELECT lm.lead_id, l.name, lm.role, lm.deal_id, d.title AS deal_title, lm.reason FROM lead_message lm"
-        " JOIN lead l ON l.id = lm.lead_id LEFT JOIN deal d ON d.id = lm.deal_id WHERE lm.message_id = ? ORDER BY lm.lead_id",
+        " JOIN lead l ON l.id = lm.lead_id LEFT JOIN deal d ON d.id = lm.deal_id"
+        " WHERE lm.message_id = ? ORDER BY lm.lead_id",
         (message,),
     )
     found["parts"] = rows(
         db,
-        "SELECT id, position, media_type, filename, content_id, size, digest, kind FROM part WHERE message_id = ? ORDER BY position",
+        "SELECT id, position, media_type, filename, content_id, size, digest, kind FROM part"
+        " WHERE message_id = ? ORDER BY position",
         (message,),
     )
     found["envelopes"] = envelopes(db, message)
@@ -207,7 +209,8 @@ def counts(db: sqlite.Connection) -> Row:
     [found] = rows(
         db,
         "SELECT (SELECT count(*) FROM message) AS messages, (SELECT count(*) FROM lead) AS leads,"
-        " (SELECT count(*) FROM staff WHERE left_at IS NULL) AS staff, (SELECT count(*) FROM unresolved_message) AS unresolved,"
+        " (SELECT count(*) FROM staff WHERE left_at IS NULL) AS staff,"
+        " (SELECT count(*) FROM unresolved_message) AS unresolved,"
         " (SELECT count(*) FROM message WHERE status = 'unparsed') AS unparsed,"
         " (SELECT max(received_at) FROM envelope) AS last_capture_at,"
         " (SELECT value FROM _relay WHERE name = 'filed_up_to') AS filed_up_to",
