@@ -19,7 +19,7 @@ from relay.vault.failure import explain
 from relay.vault.segment import PAGE_SIZE, Segment, contents, make_segment, open_segment, segments
 
 MAIL_OVERHEAD = 512
-"""Octets that a mail object takes beside its content, from above: envelope, row, its share of pages."""
+"""Octets that a small mail object takes beside its content, from above: envelope, row, its share of a page."""
 
 
 class Appender:
@@ -85,7 +85,7 @@ class Appender:
 
         Raises whatever stood in the way; nothing of the batch is kept then, and the next one may be tried.
         """
-        octets = sum(len(mail.content) + MAIL_OVERHEAD for mail in mails)
+        octets = sum(_room(len(mail.content)) for mail in mails)
         with self.checkpointer.turn:
             if self._connection is None:
                 self._reopen()
@@ -101,13 +101,14 @@ class Appender:
                 for number, mail in enumerate(mails, first):
                     values += (number, mail.envelope.encode(), mail.content)
                 connection.execute(_insert(len(mails)), values)
+                size = _size(connection)
                 self._at("vault.inserted")
                 connection.execute("COMMIT")
             except BaseException:
                 self._roll_back(connection)
                 raise
             self._next = first + len(mails)
-            self._size += octets
+            self._size = size
             self.checkpointer.wrote(octets)
         epoch = self.segment.epoch
         return [VaultId(epoch, number) for number in range(first, self._next)]
@@ -157,6 +158,11 @@ def _insert(count: int) -> str:
     event loop's thread need not be waited for as often.
     """
     return "INSERT INTO mail (number, envelope, content) VALUES " + ",".join(["(?, ?, ?)"] * count)
+
+
+def _room(size: int) -> int:
+    """Octets that a content of `size` takes in a segment, from above: a large one has pages of its own."""
+    return size + MAIL_OVERHEAD + (2 * PAGE_SIZE if size > PAGE_SIZE // 8 else 0)
 
 
 def _size(connection: sqlite.Connection) -> int:

@@ -151,7 +151,7 @@ class Reader:
     def _rows(self, segment: Segment, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         """All rows of a short query; the read is over when this returns."""
         try:
-            return self._connection(segment).execute(query, arguments).fetchall()  # type: ignore[no-any-return]
+            return self._connection(segment).execute(query, arguments).fetchall()
         except (OSError, sqlite.Error) as error:
             if not segment.path.exists():
                 return []  # removed by retention between listing and reading
