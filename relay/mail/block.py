@@ -7,6 +7,7 @@ of them the sender. Values may be wrapped. It does not know whether the block me
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,9 @@ MAX_BLANKS = 2
 
 WRAP = 76
 """Where clients wrap plain text: a line that still had room was not wrapped."""
+
+TELLING = re.compile(r"[@\d]")
+"""What an attribution has and prose before a colon seldom has: a date or an address."""
 
 _QUOTING = " \t>|\xa0"
 _DECORATION = " \t*_\xa0"
@@ -79,7 +83,8 @@ def label(line: str) -> tuple[str, str] | None:
         colon = line.find("：", 0, LONGEST_LABEL + 24)
         if colon < 0:
             return None
-    name = fold(line[:colon].strip(_QUOTING + _DECORATION))
+    name = line[:colon].strip(_QUOTING + _DECORATION)
+    name = fold(name) if " " in name or not name.isascii() else name.lower()
     if name not in LABELS:
         return None
     return name, line[colon + 1 :].strip(_DECORATION + "\r")
@@ -123,7 +128,7 @@ def read(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
         blanks = 0
         i += wrapped
         end = i
-    values = _roles(pairs)
+    values = _roles(pairs) if len(pairs) > 1 else {}
     if FROM not in values or len([role for role in values if role != OTHER]) < 2:
         return None, max(end, at + 1)
     return Block(at, end, values, depth(lines[at]) > 0), end
@@ -221,9 +226,11 @@ def attribution(lines: Sequence[str], at: int) -> int:
         if len(gathered) > 1000:
             return 0
         if piece[-1] in ":：":
-            ends = fold(piece.rstrip(" :：\xa0")).endswith(ATTRIBUTION_ENDS)
-            telling = any(char.isdigit() for char in gathered) or "@" in gathered
-            return k - at + 1 if ends and (telling or k > at) and (opens or telling) else 0
+            ends = fold(piece[-40:].rstrip(" :：\xa0")).endswith(ATTRIBUTION_ENDS)
+            if not ends:
+                return 0
+            telling = TELLING.search(gathered) is not None
+            return k - at + 1 if telling or (opens and k > at) else 0
         if not opens and k > at:
             return 0
     return 0

@@ -9,12 +9,19 @@ few attributes, no comments, scripts or styles. It decides nothing about safety:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_MARKUP = 2 * 1024 * 1024
 """Characters of HTML that are read. Newsletters stay far below; generated reports may not."""
 
 PLAIN_TAGS = 1500
 """Up to so many `<`, the worst nesting costs the parsers some ten milliseconds: no need to look closer."""
+
+COUNTED_TAGS = 20_000
+"""Up to so many, a document whose tags close each other in order is taken as it is."""
+
+COUNTED_DEPTH = 200
+"""Elements open, or closed out of order, up to which it is: both may make the parsers' work grow."""
 
 PLAIN_TAG_LENGTH = 8192
 """A longer stretch without `>` may be a tag with thousands of attributes."""
@@ -24,6 +31,9 @@ MAX_DEPTH = 100
 
 MAX_TAGS = 60_000
 """Tags written anew, a few microseconds each; what follows them is cut."""
+
+MAX_REFERENCES = 40_000
+"""Character references and no-break spaces: the sanitiser's time grows with the square of their number."""
 
 MAX_ATTRIBUTES = 32
 MAX_ATTRIBUTE = 4096
@@ -41,22 +51,80 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9:_-]{0,40}")
 _ATTRIBUTE = re.compile(
     r"[\s/]*([^\s/>=\"'<]{1,64})(?:\s{0,16}=\s{0,16}(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']{0,4096})))?"
 )
-_HOLDS_CLOSE = re.compile("=\\s?[\"'][^\"'>]*>")
+_UNREAD = re.compile(r"<!--|<(style|script|title)(?=[\s>/])", re.IGNORECASE)
+_RAW_END = {name: re.compile(rf"</{name}(?=[\s>/])[^>]*>?", re.IGNORECASE) for name in ("style", "script", "title")}
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:]*)")
+# What would make counting tags by `_TAG` wrong: a `>` inside quotes, a `<` inside a tag, raw text.
+_ODD = re.compile(
+    r"=\s*[\"'][^\"'>]*>|<[a-zA-Z/][^<>]*<|<(?:textarea|xmp|iframe|noembed|noframes|noscript|plaintext|svg|math|template)\b",
+    re.IGNORECASE,
+)
 
 
+@lru_cache(maxsize=1)  # one body is asked for as text, as markup and for its structure, one after the other
 def bounded(markup: str) -> tuple[str, bool]:
-    """(markup that parsers read in linear time, whether some of it was cut)."""
+    """(markup that parsers read in linear time, whether some of it was cut). Comments and styles are gone."""
     cut = len(markup) > MAX_MARKUP
     if cut:
         markup = markup[:MAX_MARKUP]
+    markup = _without_unread(markup)
+    if markup.count("&") + markup.count("\xa0") > MAX_REFERENCES:
+        markup = markup.replace("&nbsp;", " ").replace("\xa0", " ")
+        pieces = markup.split("&", MAX_REFERENCES)
+        if len(pieces) > MAX_REFERENCES:
+            markup, cut = "&".join(pieces[:-1]), True
     if (
-        markup.count("<") <= PLAIN_TAGS
-        and not _HOLDS_CLOSE.search(markup)
+        not _ODD.search(markup)
         and max(map(len, markup.split(">"))) <= PLAIN_TAG_LENGTH
+        and (markup.count("<") <= PLAIN_TAGS or _in_order(markup))
     ):
         return markup, cut
     written, more = _rewritten(markup)
     return written, cut or more
+
+
+def _without_unread(markup: str) -> str:
+    """The markup without comments, styles, scripts and titles; an unclosed one takes the rest with it."""
+    found = _UNREAD.search(markup)
+    if found is None:
+        return markup
+    out: list[str] = []
+    at = 0
+    while found is not None:
+        out.append(markup[at : found.start()])
+        if found.group(1) is None:
+            end = markup.find("-->", found.start() + 2)  # `<!-->` is a whole comment
+            at = end + 3 if end >= 0 else -1
+        else:
+            closed = _RAW_END[found.group(1).lower()].search(markup, found.end())
+            at = closed.end() if closed is not None else -1
+        if at < 0:
+            return "".join(out)
+        found = _UNREAD.search(markup, at)
+    out.append(markup[at:])
+    return "".join(out)
+
+
+def _in_order(markup: str) -> bool:
+    """Do the tags close each other in order, with little left open? Then no parser's stack grows."""
+    tags = _TAG.findall(markup)
+    if len(tags) > COUNTED_TAGS:
+        return False
+    open_: list[str] = []
+    astray = 0
+    for slash, name in tags:
+        if not slash:
+            if name not in _VOID:
+                open_.append(name)
+                if len(open_) > COUNTED_DEPTH:
+                    return False
+        elif open_ and open_[-1] == name:
+            open_.pop()
+        else:
+            astray += 1
+            if astray > COUNTED_DEPTH:
+                return False
+    return True
 
 
 def _rewritten(markup: str) -> tuple[str, bool]:
@@ -76,7 +144,7 @@ def _rewritten(markup: str) -> tuple[str, bool]:
         if tags > MAX_TAGS:
             return _closed(out, open_), True
         if markup.startswith("<!--", less):
-            end = markup.find("-->", less + 4)
+            end = markup.find("-->", less + 2)
             at = size if end < 0 else end + 3
             continue
         closing = markup.startswith("/", less + 1)

@@ -105,7 +105,7 @@ def _block_near(lines: list[str], at: int) -> bool:
 def _above_quote(lines: list[str], at: int) -> int:
     """1 when the line ends in a colon, tells a date or an address, and a `>` line follows: any language."""
     line = lines[at]
-    if len(line) > 300 or not (any(char.isdigit() for char in line) or "@" in line):
+    if len(line) > 300 or not blocks.TELLING.search(line):
         return 0
     for i in range(at + 1, min(len(lines), at + 3)):
         if lines[i].lstrip()[:1] == ">":
