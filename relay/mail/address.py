@@ -120,6 +120,7 @@ def a_labels(domain: str) -> str:
         if any(len(label) > 63 for label in labels):
             return ""
         try:
+            domain.encode("utf-8")  # the punycode codec takes surrogates
             domain = ".".join(
                 label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii") for label in labels
             )
@@ -150,9 +151,8 @@ def _u_label(label: str) -> str:
         return label
     try:
         letters = label[4:].encode("ascii").decode("punycode")
-        if "xn--" + letters.encode("punycode").decode("ascii") != label or not letters.isprintable() or "." in letters:
+        if letters.isascii() or not letters.isprintable() or a_labels(letters) != label:
             return label
-        letters.encode("utf-8")
     except (UnicodeError, ValueError, OverflowError):
         return label
     return letters

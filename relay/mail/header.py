@@ -119,12 +119,12 @@ class Fields(Sequence[tuple[str, str]]):
     iterates like a tuple of pairs.
     """
 
-    __slots__ = ("_hint", "_index", "_raw")
+    __slots__ = ("_index", "_raw", "hint")
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]] = (), hint: str = "") -> None:
         """`raw`: as `split` gives them. `hint`: the charset of the text, for undeclared 8-bit octets."""
         self._raw = raw
-        self._hint = hint
+        self.hint = hint
         index: dict[bytes, list[bytes]] = {}
         for name, value in raw:
             if name in index:
@@ -154,7 +154,7 @@ class Fields(Sequence[tuple[str, str]]):
         return tuple([self._decode(value) for value in self._index.get(name.encode("utf-8", "replace"), ())])
 
     def _decode(self, value: bytes) -> str:
-        return to_text(value[:MAX_VALUE], self._hint)
+        return to_text(value[:MAX_VALUE], self.hint)
 
     def _pair(self, pair: tuple[bytes, bytes]) -> tuple[str, str]:
         return pair[0].decode("utf-8", "replace"), self._decode(pair[1])

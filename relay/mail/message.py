@@ -95,6 +95,16 @@ class Message:
             return fields.all(name)
         return tuple(value for key, value in fields if key == name)
 
+    def mailboxes(self, name: str) -> tuple[Mailbox, ...]:
+        """The mailboxes in all fields of that (lower-case) name, for fields that have no place above (`resent-to`).
+
+        Read from the octets: a value that `first` decoded may have commas and quotes that were inside its words.
+        """
+        fields = self.fields
+        if isinstance(fields, Fields):
+            return mailbox.mailboxes(fields.octets(name.encode("utf-8", "replace")), fields.hint)
+        return tuple(one for value in self.all(name) for one in mailbox.read(value))
+
 
 def parse(content: bytes) -> Message:
     """Read one message. Never raises; see the module's text.
