@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 import resource
 import signal
@@ -55,48 +54,54 @@ def serve(
     accept: bool = True,
     file: bool = True,
     filer_command: Sequence[str] | None = None,
+    at: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit status: 0 after an orderly end.
 
-    `accept` and `file` choose the halves of the work; `ready` is told the addresses we listen on.
+    `accept` and `file` choose the halves of the work; `ready` is told the addresses we listen on;
+    `filer_command` and `at` are for tests that stop a process at a named step.
     Raises the one-line errors of the parts (a port in use, a folder without rights, a newer database).
     """
     _raise_descriptor_limit(settings.limits.connections)
     prepare(settings.store.path)
-    return _loop(
-        functools.partial(_serve, settings, ready, accept, filer_command or command(work(settings)) if file else None)
-    )
+    filer = (filer_command or command(work(settings))) if file else None
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings, ready, accept, filer, at))
 
 
-def _loop(main: Callable[[], asyncio.Future[int] | object]) -> int:
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop, twice the sessions per core, where it is to be had; else asyncio's own loop."""
     try:
-        import uvloop  # noqa: PLC0415  twice the sessions per core; not to be had on every platform
+        import uvloop  # noqa: PLC0415  optional
     except ImportError:
-        return asyncio.run(main())  # type: ignore[arg-type]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())  # type: ignore[arg-type]
+        return None
+    return uvloop.new_event_loop
 
 
-async def _serve(settings: Settings, ready: Ready | None, accept: bool, filer: Sequence[str] | None) -> int:
+async def _serve(
+    settings: Settings, ready: Ready | None, accept: bool, filer: Sequence[str] | None, at: Callable[[str], None]
+) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     logger = log()
-    async with contextlib.AsyncExitStack() as running:
-        supervisor = Supervisor(filer) if filer else None
-        endpoints: list[str] = []
-        vault: Vault | None = None
+    supervisor = Supervisor(filer) if filer else None
+    endpoints: list[str] = []
+    with contextlib.ExitStack() as opened:
         server: Server | None = None
         if accept:
-            vault = Vault.open(
-                settings.vault.path,
-                filed=filed_marks(settings.store.path),
-                on_commit=(lambda _: supervisor.wake()) if supervisor else None,
-            )
-            running.callback(vault.close)
+            vault = opened.enter_context(contextlib.closing(_vault(settings, supervisor, at)))
             who = directory(settings)
-            server = Server(settings.capture, settings.admission, settings.limits, put=vault.put, directory=lambda: who)
+            server = Server(
+                settings.capture,
+                settings.admission,
+                settings.limits,
+                put=vault.hand_over,
+                room=vault.has_room,
+                directory=lambda: who,
+                at=at,
+            )
             await server.start()
             endpoints = [str(endpoint) for endpoint in server.endpoints]
         if supervisor:
@@ -110,12 +115,21 @@ async def _serve(settings: Settings, ready: Ready | None, accept: bool, filer: S
         logger.info("daemon.stopping")
         if server:
             await server.stop(SESSIONS_GRACE)
-        if vault:
-            await loop.run_in_executor(None, vault.close)
-        if supervisor and not await supervisor.stop(FILER_GRACE):
-            logger.warning("daemon.backlog_left", why="the filer had no more time; it goes on at the next start")
+    # The vault is closed: all that was accepted is in it, and the filer can be told that no more will come.
+    if supervisor and not await supervisor.stop(FILER_GRACE):
+        logger.warning("daemon.backlog_left", why="the filer had no more time; it goes on at the next start")
     logger.info("daemon.stopped")
     return 0
+
+
+def _vault(settings: Settings, supervisor: Supervisor | None, at: Callable[[str], None]) -> Vault:
+    """The vault's writer, which knows what counts as filed and wakes the filer after each commit."""
+    return Vault.open(
+        settings.vault.path,
+        filed=filed_marks(settings.store.path),
+        on_commit=(lambda _: supervisor.wake()) if supervisor else None,
+        at=at,
+    )
 
 
 def _raise_descriptor_limit(connections: int) -> None:

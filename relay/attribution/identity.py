@@ -17,6 +17,10 @@ from datetime import datetime, timedelta
 
 from relay.attribution.record import Record
 
+CANDIDATES = 20
+"""Messages under one key that are looked at, the newest first. Programs send one text, or one Message-ID,
+a hundred thousand times; a copy follows its original closely."""
+
 SAME_DATE = timedelta(minutes=2)
 """Two copies carry the same Date field; a copy without one has the time of its receipt, minutes later."""
 
@@ -39,6 +43,12 @@ def keys(record: Record) -> tuple[str, ...]:
         return ()
     fingerprint = f"fp:{record.fingerprint}"
     return (f"id:{record.message_id}", fingerprint) if record.message_id else (fingerprint,)
+
+
+def asked(record: Record) -> str | None:
+    """The key under which copies of a record are to be looked for, None when it cannot be a copy."""
+    known_as = keys(record)
+    return known_as[0] if known_as else None
 
 
 def same(record: Record, candidates: Iterable[Known]) -> int | None:

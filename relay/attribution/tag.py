@@ -14,6 +14,7 @@ MAX_TAGS = 20
 """Tags of one mail: recipients are bounded by the session, tags joined in one address by its length."""
 
 _START = re.compile(r"(?:^|[+.\-])(?=(?:deal|lead|me)-)", re.IGNORECASE)
+_SECRET = re.compile(r"(^|[+.\-])me-[^+.@]*", re.IGNORECASE)
 _ID = re.compile(r"[1-9]\d{0,17}")
 
 
@@ -61,3 +62,9 @@ def _one(text: str) -> Tag:
 def is_unknown(text: str) -> bool:
     """Is the written form of a tag one that says nothing we know?"""
     return any(tag.kind == "unknown" for tag in read(text))
+
+
+def without_secret(capture_address: str) -> str:
+    """A capture address as it may be kept and shown: the token of a personal address becomes `me-...`."""
+    local, at, domain = capture_address.rpartition("@")
+    return _SECRET.sub(r"\1me-...", local) + at + domain

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from relay import sqlite
-from relay.attribution import identity, thread
+from relay.attribution import identity, tag, thread
 from relay.attribution.record import Direction, Record
 from relay.mail.address import Address, forms
 from relay.mail.envelope import VaultId
@@ -91,13 +91,14 @@ class Transaction:
     def _identified(self, records: list[Record]) -> Batch:
         """Give each record its message: a known one when it is a copy, else a new id."""
         known: dict[str, list[identity.Known]] = {}
-        wanted = {key for record in records for key in identity.keys(record)}
+        wanted = {key for record in records if (key := identity.asked(record))}
         rows = self._db.execute(
-            "SELECT i.key, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
+            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
             "(SELECT substr(f.key, 4) FROM _identity f WHERE f.message_id = m.id AND f.key >= 'fp:' AND f.key < 'fp;') "
-            "FROM json_each(?) w JOIN _identity i ON i.key = w.value JOIN message m ON m.id = i.message_id "
+            "FROM json_each(?) w CROSS JOIN message m ON m.id IN "
+            "(SELECT i.message_id FROM _identity i WHERE i.key = w.value ORDER BY i.message_id DESC LIMIT ?) "
             "LEFT JOIN thread t ON t.id = m.thread_id",
-            (json.dumps(sorted(wanted)),),
+            (json.dumps(sorted(wanted)), identity.CANDIDATES),
         )
         for key, message, internet_id, author, base_subject, originated_at, fingerprint in rows:
             known.setdefault(key, []).append(
@@ -108,16 +109,16 @@ class Transaction:
         batch = Batch(records, [], [])
         next_id = self._next_id("message")
         for record in records:
-            keys = identity.keys(record)
-            found = identity.same(record, (candidate for key in keys for candidate in known.get(key, ())))
+            key = identity.asked(record)
+            found = identity.same(record, known.get(key, ())) if key else None
             batch.new.append(found is None)
             if found is None:
                 found, next_id = next_id, next_id + 1
-                author = record.author.key if record.author else None
-                itself = identity.Known(
-                    found, record.message_id, author, record.base_subject, record.fingerprint, record.originated_at
-                )
-                for key in keys:
+                if key:
+                    author = record.author.key if record.author else None
+                    itself = identity.Known(
+                        found, record.message_id, author, record.base_subject, record.fingerprint, record.originated_at
+                    )
                     known.setdefault(key, []).append(itself)
             batch.ids.append(found)
         self._db.executemany(
@@ -249,7 +250,7 @@ class Transaction:
         )  # fmt: skip
         self._db.executemany(
             "INSERT INTO envelope_recipient (envelope_id, forward_path) VALUES (?, ?)",
-            [(n, str(path)) for n, (_, r) in numbered for path in r.envelope.forward_paths],
+            [(n, tag.without_secret(str(path))) for n, (_, r) in numbered for path in r.envelope.forward_paths],
         )
 
     def _outcomes(self, records: Iterable[Record]) -> None:

@@ -44,9 +44,14 @@ def filed_marks(path: Path) -> dict[str, int]:
 
 
 class Filing:
-    """One connection to relay.db for one filer. Raises OperationalError when the database cannot be had."""
+    """One connection to relay.db for one filer. Raises StoreError when the database cannot be had.
 
-    def __init__(self, path: Path, domains: Iterable[str], capture: Iterable[str]) -> None:
+    `alive` is called while we wait for the write lock; it may raise to end the waiting.
+    """
+
+    def __init__(
+        self, path: Path, domains: Iterable[str], capture: Iterable[str], alive: Callable[[], None] = lambda: None
+    ) -> None:
         self._db = open_store(path)
         self._domains = frozenset(domains)
         self._capture = frozenset(capture)
@@ -54,16 +59,16 @@ class Filing:
         self._version = -1
         self._up_to: VaultId | None = None
         self._log = log()
-        self._write_domains()
+        self._write_domains(alive)
 
     def close(self) -> None:
         self._db.close()
 
-    def _write_domains(self) -> None:
+    def _write_domains(self, alive: Callable[[], None]) -> None:
         """The views tell outside parties from ours by our domains, so they stand in the database too."""
         stored = {domain for (domain,) in self._db.execute("SELECT domain FROM _company_domain")}
         if stored != self._domains:
-            with self.writing() as transaction:
+            with self.writing(alive) as transaction:
                 transaction.execute("DELETE FROM _company_domain")
                 transaction.executemany("INSERT INTO _company_domain VALUES (?)", [(d,) for d in sorted(self._domains)])
 
@@ -118,12 +123,12 @@ class Filing:
             else:
                 return
 
-    def keep_large_parts(self, record: Record) -> None:
+    def keep_large_parts(self, record: Record, alive: Callable[[], None]) -> None:
         """Store large contents ahead of the facts. Without its facts a content is harmless, and found again."""
         for part in record.parts:
             if len(part.content) >= LARGE_PART:
-                with self.writing() as transaction:
-                    transaction.keep((part.digest, part.content) for part in (part,))
+                with self.writing(alive) as transaction:
+                    transaction.keep([(part.digest, part.content)])
 
     def settle(self, alive: Callable[[], None]) -> int:
         """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left."""

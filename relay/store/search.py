@@ -27,7 +27,7 @@ STEP = 200
 FEED_STEP = 2000
 """Rows of the feed read at once; those of leads and deals are only passed over."""
 
-MAX_TEXT = 200_000
+MAX_TEXT = 32_000
 """Characters of one message that are indexed: a log file pasted into a mail is found by its beginning."""
 
 _ROWS = """

@@ -30,8 +30,11 @@ BATCH_OCTETS = 4 * 1024 * 1024
 """Octets of mail in one batch (at least one mail object is always taken)."""
 
 HOLD = 0.005
-"""Seconds for which the write lock may be held. A CRM's busy handler tries again after 1, 2, 5, 10 ...
-milliseconds, so with holds of 5 ms and pauses as long its 95th percentile stays below 20 ms."""
+"""Seconds of writing under the lock. A CRM's busy handler tries again after 1, 2, 5, 10 ... milliseconds,
+so with holds of 5 ms and pauses as long its 95th percentile stays below 20 ms."""
+
+LONGEST_PAUSE = 0.02
+"""Seconds that we pause at the most, also after a sync that a busy disk has made long."""
 
 Step = Callable[[str], None]
 """Called with the name of each step as it is reached, so that a test can stop the process there."""
@@ -94,7 +97,7 @@ class Filer:
         directory = self._store.directory()
         records = self._compose(mails, messages, directory)
         for record in records:
-            self._store.keep_large_parts(record)
+            self._store.keep_large_parts(record, self._alive)
         time.sleep(max(0.0, self._free_at - time.monotonic()))  # the pause we owe to the others
         with self._store.writing(self._alive) as transaction:
             began = time.monotonic()
@@ -103,9 +106,11 @@ class Filer:
             if current != directory:  # somebody changed who we are while we were reading
                 records = self._compose(mails, messages, current)
             transaction.file(records, up_to=mails[-1][0], at=self._at)
+            written = time.monotonic()
         ended = time.monotonic()
         self._at("filer.committed")
-        self._pace(ended - began, ended)
+        self._pace(written - began)
+        self._free_at = ended + min(ended - began, LONGEST_PAUSE)
         return len(mails)
 
     def _parse(self, vault_id: VaultId, mail: MailObject) -> Message | None:
@@ -141,10 +146,9 @@ class Filer:
         self._at("filer.cleared")
         return records
 
-    def _pace(self, held: float, now: float) -> None:
-        """Keep the hold near `HOLD` by the size of the batch, and leave the lock alone for as long."""
-        if held > HOLD:
+    def _pace(self, wrote: float) -> None:
+        """Keep the writing near `HOLD` by the size of the batch. The sync that follows costs the same for any size."""
+        if wrote > HOLD:
             self._batch = max(SMALLEST_BATCH, self._batch * 3 // 4)
-        elif held < HOLD / 2:
+        elif wrote < HOLD / 2:
             self._batch = min(LARGEST_BATCH, self._batch + 2)
-        self._free_at = now + min(held, 4 * HOLD)

@@ -14,7 +14,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from relay import log as logs
 from relay import sqlite
 from relay.store.checkpoint import Checkpointer
 from relay.store.filing import Filing
+from relay.store.opening import StoreError
 from relay.store.search import Indexer
+from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
 from relay.work.filer import Filer, Step
 from relay.work.lock import Lock, Taken
@@ -36,6 +38,13 @@ LAST_WORDS = 10.0
 
 BEAT = 5.0
 """Seconds between two heartbeats while nothing happens."""
+
+INDEX_EVERY = 0.25
+"""Seconds between two looks of the search index at new mail while there is a backlog. Each look costs a
+commit; search.db may be a second behind."""
+
+INDEX_STEP = 600
+"""Messages in one such look: more than are filed in between, and a fraction of a second of work."""
 
 TROUBLE = 2.0
 """Seconds to wait after the database refused us (a full disk, an I/O error) before the next attempt."""
@@ -108,39 +117,55 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
     log = logs.log()
     try:
         with _alone(work, daemon.beat), contextlib.ExitStack() as opened:
-            store = opened.enter_context(contextlib.closing(Filing(work.store, work.domains, work.capture)))
+            store = opened.enter_context(
+                contextlib.closing(Filing(work.store, work.domains, work.capture, daemon.beat))
+            )
             reader = opened.enter_context(contextlib.closing(Reader(work.vault)))
             note = opened.enter_context(contextlib.closing(Note(work.vault / "filer.note")))
             indexer = opened.enter_context(contextlib.closing(Indexer(work.store)))
             opened.enter_context(contextlib.closing(Checkpointer(work.store)))
-            filer = Filer(reader, store, note, alive=daemon.beat, at=at)
+            rounds = _Rounds(Filer(reader, store, note, alive=daemon.beat, at=at), store, indexer, daemon.beat)
             while True:
-                filed, wrong = _attempt(filer, store, indexer, daemon.beat)
-                if wrong:
-                    log.error("store.refused", why=wrong, again_in_s=TROUBLE)
-                if not filed and daemon.gone:
-                    return 0
-                if not filed:
-                    daemon.listen(TROUBLE if wrong else IDLE)
+                try:
+                    done = rounds.next()
+                except (sqlite.Error, VaultError) as error:
+                    log.error("store.refused", why=str(error), again_in_s=TROUBLE)  # noqa: TRY400  no fault of ours
+                    daemon.listen(TROUBLE)
+                else:
+                    if not done and daemon.gone:
+                        return 0
+                    if not done:
+                        daemon.listen(IDLE)
                 daemon.beat()
     except _Gone:
         return 0
+    except (StoreError, VaultError, OSError) as error:
+        log.error("filer.cannot_work", why=str(error))  # noqa: TRY400  the sentence says it all
+        return 1
 
 
-def _attempt(filer: Filer, store: Filing, indexer: Indexer, beat: Callable[[], None]) -> tuple[int, str]:
-    """One round of work: (mail objects filed or rows set right, what the database said against it)."""
-    try:
-        filed = filer.step()
-        done = indexer.catch_up()
-        if not filed:  # mail first; what a CRM has written is looked at when there is time
-            done += store.settle(beat)
-    except (sqlite.OperationalError, sqlite.DatabaseError) as error:
-        return 0, str(error)
-    return filed + done, ""
+class _Rounds:
+    """What is to be done next: mail first, the index often enough, what a CRM has written when there is time."""
+
+    def __init__(self, filer: Filer, store: Filing, indexer: Indexer, beat: Callable[[], None]) -> None:
+        self._filer = filer
+        self._store = store
+        self._indexer = indexer
+        self._beat = beat
+        self._indexed_at = 0.0
+
+    def next(self) -> int:
+        """One round. Returns how much was done; 0: there is nothing to do. Raises what the databases raise."""
+        filed = self._filer.step()
+        if filed and time.monotonic() - self._indexed_at < INDEX_EVERY:
+            return filed
+        done = filed + self._indexer.catch_up(INDEX_STEP)
+        self._indexed_at = time.monotonic()
+        return done if filed else done + self._store.settle(self._beat)
 
 
 @contextlib.contextmanager
-def _alone(work: Work, beat: Callable[[], None]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _alone(work: Work, beat: Callable[[], None]) -> Iterator[None]:
     """Wait until no other filer works on this vault (one whose daemon was killed finishes first)."""
     while True:
         beat()
