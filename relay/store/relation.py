@@ -177,7 +177,7 @@ def _listed(connection: sqlite.Connection, messages: Iterable[int]) -> None:
     connection.execute(_NO_LEAD, (ids,))
 
 
-def settle(connection: sqlite.Connection, limit: int = 50) -> bool:
+def settle(connection: sqlite.Connection, limit: int = 100) -> bool:
     """Finish a little of what triggers could not, in one short transaction of its own.
 
     At most `limit` threads, messages or leads, or STRIDE messages of one busy address. Returns whether

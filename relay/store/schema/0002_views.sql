@@ -16,7 +16,7 @@ SELECT ma.message_id, ma.address_id, a.address, ma.display_name,
    AND NOT EXISTS (SELECT 1 FROM _address_form f JOIN staff_address s ON s.address_key = f.form
                     WHERE f.address_id = ma.address_id);
 
-CREATE VIEW lead_timeline ( -- The messages of a lead, for everybody. Page with (originated_at, message_id) < (?, ?).
+CREATE VIEW lead_timeline ( -- The messages of a lead, for everybody. Ask by lead_id, message_id or date; page with (originated_at, message_id) < (?, ?).
   lead_id,          -- lead.id
   message_id,       -- message.id
   originated_at,    -- when it was written
@@ -36,8 +36,8 @@ CREATE VIEW lead_timeline ( -- The messages of a lead, for everybody. Page with 
 SELECT lm.lead_id, lm.message_id, lm.originated_at, lm.role, lm.deal_id, lm.reason,
        m.thread_id, m.direction, m.automatic, m.subject, m.author_address, m.author_name, m.staff_id, m.snippet, m.attachment_count
   FROM lead_message lm
-  JOIN message m ON m.id = lm.message_id
-  JOIN lead l ON l.id = lm.lead_id
+ CROSS JOIN message m ON m.id = lm.message_id -- CROSS JOIN: always begin with lead_message, whatever ANALYZE has seen
+ CROSS JOIN lead l ON l.id = lm.lead_id
  WHERE m.visibility = 'all'
    -- mail among ourselves is on a timeline only when somebody put it there
    AND (m.direction <> 'internal' OR lm.reason NOT IN ('address', 'thread'));
@@ -64,8 +64,8 @@ SELECT lm.lead_id, lm.message_id, lm.originated_at, lm.role, lm.deal_id, lm.reas
        m.thread_id, m.direction, m.automatic, m.subject, m.author_address, m.author_name, m.staff_id, m.snippet, m.attachment_count,
        m.visibility
   FROM lead_message lm
-  JOIN message m ON m.id = lm.message_id
-  JOIN lead l ON l.id = lm.lead_id
+ CROSS JOIN message m ON m.id = lm.message_id -- CROSS JOIN: always begin with lead_message, whatever ANALYZE has seen
+ CROSS JOIN lead l ON l.id = lm.lead_id
  WHERE m.direction <> 'internal' OR lm.reason NOT IN ('address', 'thread');
 
 CREATE VIEW unresolved_message ( -- Mail that is on no lead and waits for a person: no lead, not internal, not dismissed, not withdrawn.
@@ -92,7 +92,7 @@ SELECT m.id, u.originated_at, m.received_at, m.direction, m.subject, m.author_ad
             WHEN NOT EXISTS (SELECT 1 FROM _outside_party p WHERE p.message_id = m.id) THEN 'no-outside-party'
             ELSE 'no-lead' END
   FROM _unrelated u
-  JOIN message m ON m.id = u.message_id
+ CROSS JOIN message m ON m.id = u.message_id
  WHERE m.direction <> 'internal'
    AND m.visibility <> 'withdrawn'
    AND NOT EXISTS (SELECT 1 FROM lead_message lm JOIN lead l ON l.id = lm.lead_id WHERE lm.message_id = u.message_id)
@@ -139,7 +139,7 @@ SELECT e.staff_id, e.id, m.id, e.received_at, e.route, m.subject,
             ELSE 'no-lead' END,
        m.defects
   FROM envelope e
-  JOIN message m ON m.id = e.message_id;
+ CROSS JOIN message m ON m.id = e.message_id;
 
 CREATE VIEW ambiguous_deal ( -- Messages without a deal on a lead that had several open ones at that time.
   lead_id,    -- lead.id
