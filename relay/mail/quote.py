@@ -16,11 +16,11 @@ MAX_LINES = 20_000
 def split(text: str) -> tuple[str, str]:
     """(the author's words, the quoted part), each without blank lines around it."""
     if not _may_quote(text):
-        return text.strip("\r\n"), ""
+        return text.strip("\n"), ""
     lines = text.split("\n")
     quoted = _quoted_lines(lines)
     if not any(quoted):
-        return text.strip("\r\n"), ""
+        return text.strip("\n"), ""
     words = [line for line, is_quoted in zip(lines, quoted, strict=True) if not is_quoted]
     rest = [line for line, is_quoted in zip(lines, quoted, strict=True) if is_quoted]
     return _joined(words), _joined(rest)

@@ -59,12 +59,14 @@ def with_messages(wrapper: bytes, messages: tuple[bytes, ...]) -> bytes:
     """The wrapper as multipart/mixed with the messages as message/rfc822 parts, octet by octet."""
     line = f"=level{sum(map(len, messages))}".encode()  # a wrapper in a wrapper needs another boundary
     head, _, body = wrapper.partition(b"\r\n\r\n")
-    lines = [line for line in head.split(b"\r\n")]
+    lines = head.split(b"\r\n")
     outer = [line for line in lines if not line.lower().startswith((b"content-", b"mime-version"))]
     inner = [line for line in lines if line.lower().startswith(b"content-")]
     pieces = [b"\r\n".join(inner) + b"\r\n\r\n" + body]
     pieces += [b"Content-Type: message/rfc822\r\nContent-Disposition: attachment\r\n\r\n" + one for one in messages]
-    out = b"\r\n".join([*outer, b"MIME-Version: 1.0", b'Content-Type: multipart/mixed; boundary="' + line + b'"', b"", b""])
+    out = b"\r\n".join(
+        [*outer, b"MIME-Version: 1.0", b'Content-Type: multipart/mixed; boundary="' + line + b'"', b"", b""]
+    )
     for piece in pieces:
         out += b"--" + line + b"\r\n" + piece + b"\r\n"
     return out + b"--" + line + b"--\r\n"

@@ -104,7 +104,10 @@ def test_a_message_is_never_younger_than_its_receipt_nor_older_than_mail(date, a
 
 def test_two_copies_have_one_fingerprint_and_two_messages_have_two():
     text = "Dear Anna,\n\nthe offer stands until Friday."
-    first, wrapped = record(mail(text=text)), record(mail(text=text.replace("stands ", "stands\n"), subject="Re: Offer"))
+    first, wrapped = (
+        record(mail(text=text)),
+        record(mail(text=text.replace("stands ", "stands\n"), subject="Re: Offer")),
+    )
     assert first.fingerprint == wrapped.fingerprint
     assert first.fingerprint != record(mail(text=text + " Really.")).fingerprint
 
@@ -113,7 +116,11 @@ def test_a_redirect_is_the_message_itself_handed_in_by_who_resent_it():
     octets = mail(from_=ANNA, to=BOSS, Resent_From=REP, Resent_To=CRM)
     one = record(octets, reverse_path="anna@lead.example")
     assert (one.route, one.evidence, one.handed_in_by) == ("redirect", "resent", 1)
-    assert (one.verdict.direction, one.author.key, one.message_id) == ("incoming", "anna@lead.example", "one@our.example")
+    assert (one.verdict.direction, one.author.key, one.message_id) == (
+        "incoming",
+        "anna@lead.example",
+        "one@our.example",
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,7 +143,9 @@ def test_tags_are_read_in_every_form_of_the_capture_address(address, tags):
     assert "unknown-tag" not in one.defects
 
 
-@pytest.mark.parametrize("address", ["crm+whatever@relay.example", "deal-abc@relay.example", "crm+deal-0@relay.example"])
+@pytest.mark.parametrize(
+    "address", ["crm+whatever@relay.example", "deal-abc@relay.example", "crm+deal-0@relay.example"]
+)
 def test_an_unknown_tag_is_a_defect_and_never_dropped(address):
     one = record(mail(), forward_paths=(address,))
     assert "unknown-tag" in one.defects

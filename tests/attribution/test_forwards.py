@@ -151,7 +151,9 @@ def test_a_fresh_mail_to_the_capture_address_is_no_forward(text):
 
 
 def test_a_reply_is_never_a_forward():
-    quoted = "Thanks\n\nOn Wed, Oct 27, 2021 at 9:31 AM Anna <anna@lead.example> wrote:\n> " + GMAIL.replace("\n", "\n> ")
+    quoted = "Thanks\n\nOn Wed, Oct 27, 2021 at 9:31 AM Anna <anna@lead.example> wrote:\n> " + GMAIL.replace(
+        "\n", "\n> "
+    )
     for to in (CRM, f"{BOSS}, {CRM}"):
         for text in (quoted, OUTLOOK, CLASSIC):
             assert record(mail(to=to, subject="RE: Our question", text=text)).route in ("direct", "bcc")
@@ -165,7 +167,9 @@ def test_an_outsiders_forward_to_us_is_the_outsiders_mail():
 def test_a_forward_to_a_colleague_and_the_capture_address_is_a_forward():
     one = record(mail(to=BOSS, Cc=CRM, subject="FW: Our question", text=OUTLOOK))
     assert (one.route, one.author.key) == ("forward", "anna@lead.example")
-    assert record(mail(to=BOSS, subject="FW: Our question", text=OUTLOOK)).route == "bcc", "only in the envelope: a copy"
+    assert record(mail(to=BOSS, subject="FW: Our question", text=OUTLOOK)).route == "bcc", (
+        "only in the envelope: a copy"
+    )
 
 
 def test_attachments_of_an_inline_forward_are_the_originals():
@@ -182,7 +186,9 @@ def test_a_wrapped_header_block_is_read_whole():
 
 
 def test_attached_messages_are_each_the_exact_original_and_the_wrapper_is_nobodys():
-    first = mail(from_=ANNA, to=REP, subject="One", Message_ID="<1@lead.example>", Date="Mon, 04 May 2026 10:00:00 +0000")
+    first = mail(
+        from_=ANNA, to=REP, subject="One", Message_ID="<1@lead.example>", Date="Mon, 04 May 2026 10:00:00 +0000"
+    )
     second = mail(from_="bob@lead.example", to=REP, subject="Two", Message_ID="<2@lead.example>", text="Two\n")
     found = records(mail(to=CRM, subject="Fwd: both", text="please file", attached=(first, second)))
     assert [(r.position, r.route, r.message_id, r.subject) for r in found] == [
@@ -211,7 +217,9 @@ def test_a_colleagues_wrapper_is_opened_down_to_the_customer():
 
 
 def test_the_returned_message_of_a_bounce_is_no_original():
-    bounce = mail(from_="MAILER-DAEMON@our.example", to=CRM, attached=(mail(),)).replace(b"multipart/mixed", b"multipart/report")
+    bounce = mail(from_="MAILER-DAEMON@our.example", to=CRM, attached=(mail(),)).replace(
+        b"multipart/mixed", b"multipart/report"
+    )
     one = record(bounce, reverse_path=None)
     assert (one.route, one.automatic, one.author.key) == ("direct", "bounce", "mailer-daemon@our.example")
 
