@@ -138,6 +138,8 @@ def _send(port: int) -> None:
                 client.rcpt("crm@crm.example.org")
                 code, text = client.data(content)
                 say([f"   {what}", f"   {code} {text.decode('ascii', 'replace')}"])
+                if code != 250:
+                    raise click.ClickException("the relay did not take the mail")
     except (smtplib.SMTPException, OSError) as error:
         raise click.ClickException(f"the relay did not take the mail: {error}") from error
 

@@ -1,0 +1,238 @@
+"""The whole path in the hands of a person: every command, against a real daemon."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from mailbuilder import message
+
+
+@pytest.fixture
+def office(relay):
+    """A relay with Bob as staff, Anna as lead 1 with a deal, and three mails: out, in as a forward, and from a stranger."""
+    relay.run("staff", "add", "Bob Baker", "bob@example.org")
+    assert relay.run("lead", "add", "Anna Lindqvist", "anna@lead.example", "--external-id", "A-1") == "1\n"
+    assert relay.run("deal", "add", "anna@lead.example", "New hall", "--external-id", "D-9") == "1\n"
+    incoming = message(
+        "Anna Lindqvist <anna@lead.example>",
+        "bob@example.org",
+        subject="A hall",
+        text="Can you?\n",
+        date="Sun, 01 Mar 2026 09:00:00 +0000",
+        message_id="<q@lead.example>",
+    )
+    relay.mails = [
+        message(
+            subject="Offer",
+            attach={"offer.pdf": b"%PDF"},
+            message_id="<o@example.org>",
+            text="Dear Anna, the zebra.\n\n> Can you?\n",
+        ),
+        message(to="crm@crm.example.org", subject="Fwd: A hall", text="for the file\n", forward=[incoming]),
+        message("carl@stranger.example", "bob@example.org", subject="Hello \x1b]0;evil\x07 there", text="I am new.\n"),
+    ]
+    relay.ids = relay.send(*relay.mails)
+    relay.filed(*relay.ids)
+    return relay
+
+
+def test_a_mail_travels_from_smtp_to_the_timeline(office):
+    page = office.run("timeline", "anna@lead.example")
+    lines = page.splitlines()
+    assert lines[0] == "Anna Lindqvist · lead 1 · open"
+    [out] = [line for line in lines if line.startswith("→")]
+    [into] = [line for line in lines if line.startswith("←")]
+    assert "Bob Baker" in out
+    assert "Offer" in out
+    assert "Anna Lindqvist" in into
+    assert "A hall" in into
+    assert "1 attachment: offer.pdf" in page
+    assert lines.index(out) < lines.index(into), "newest first"
+    for named in ("1", "ext:A-1", "ANNA@lead.example", "anna+x@lead.example"):
+        assert office.run("timeline", named).splitlines()[0] == lines[0]
+
+
+def test_json_has_the_column_names_of_the_view(office):
+    rows = json.loads(office.run("timeline", "1", "--json"))
+    columns = [row[0] for row in office.sql("SELECT name FROM pragma_table_info('lead_timeline')")]
+    assert [list(row) for row in rows] == [columns, columns]
+    waiting = json.loads(office.run("unresolved", "--json"))
+    assert list(waiting[0]) == [
+        row[0] for row in office.sql("SELECT name FROM pragma_table_info('unresolved_message')")
+    ]
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(office):
+    whole = json.loads(office.run("timeline", "1", "--json"))
+    first = json.loads(office.run("timeline", "1", "--json", "--limit", "1"))
+    second = json.loads(office.run("timeline", "1", "--json", "--limit", "1", "--before", str(first[0]["message_id"])))
+    third = json.loads(office.run("timeline", "1", "--json", "--before", str(second[0]["message_id"])))
+    assert first + second + third == whole
+    assert json.loads(office.run("timeline", "1", "--json", "--before", "2026-03-02")) == second
+    assert f"--before {first[0]['message_id']}" in office.run("timeline", "1", "--limit", "1")
+
+
+def test_show_reads_like_a_letter(office):
+    page = office.run("show", "<o@example.org>")
+    assert page.startswith("Offer\n")
+    for told in (
+        "From:",
+        "Bob Baker <bob@example.org>",
+        "Anna Lindqvist <anna@lead.example>  lead 1",
+        "Dear Anna, the zebra.",
+        "│ > Can you?",
+        "offer.pdf",
+        "Direction:",
+        "outgoing",
+        office.ids[0],
+    ):
+        assert told in page, page
+    forwarded = office.run("show", office.ids[1])
+    assert "Note of the colleague who forwarded it:" in forwarded
+    assert "for the file" in forwarded
+    found = json.loads(office.run("show", office.ids[0], "--json"))
+    assert found["leads"][0]["lead_id"] == 1
+    assert found["parts"][0]["filename"] == "offer.pdf"
+
+
+def test_raw_gives_exactly_the_octets_received(office):
+    for vault_id, mail in zip(office.ids, office.mails, strict=True):
+        done = subprocess.run(office.command("raw", vault_id), capture_output=True, check=True)
+        assert done.stdout == mail
+    assert "was accepted 1 times" in office.run("raw", "<o@example.org>", "--envelope", "2", status=1)
+
+
+def test_search_finds_words_and_fields(office):
+    office.run("search", "--rebuild")
+    assert "Offer" in office.run("search", "zebra")
+    assert "nothing found" in office.run("search", "zebra", "from:anna")
+    assert json.loads(office.run("search", "from:anna", "--json"))[0]["subject"] == "A hall"
+    assert office.run("search", "before:yesterwhen", status=1).count("\n") == 1
+
+
+def test_what_a_stranger_writes_cannot_reach_the_terminal(office):
+    for command in (["unresolved"], ["show", office.ids[2]], ["search", "new"]):
+        if command[0] == "search":
+            office.run("search", "--rebuild")
+        page = office.run(*command)
+        assert "\x1b" not in page
+        assert "\x07" not in page
+        assert "Hello" in page
+
+
+def test_unresolved_mail_becomes_a_lead_in_one_command(office):
+    assert "carl@stranger.example" in office.run("unresolved")
+    [waiting] = json.loads(office.run("unresolved", "list", "--json"))
+    told = office.run("lead", "add", "--from", str(waiting["message_id"]))
+    assert told.startswith("2\n")
+    assert "1 message found: bcc-relay timeline 2" in told
+    assert "nothing waits" in office.run("unresolved")
+    assert "Hello" in office.run("timeline", "carl@stranger.example")
+
+
+def test_a_person_s_word_beats_the_rules(office):
+    [waiting] = json.loads(office.run("unresolved", "--json"))
+    number = str(waiting["message_id"])
+    office.run("attach", number, "1", "--deal", "ext:D-9")
+    rows = json.loads(office.run("timeline", "1", "--json"))
+    assert {row["message_id"]: row["reason"] for row in rows}[waiting["message_id"]] == "person"
+    assert "deal: New hall" in office.run("timeline", "1")
+    office.run("detach", number, "1")
+    assert len(json.loads(office.run("timeline", "1", "--json"))) == 2
+    office.run("unresolved", "dismiss", number)
+    assert "nothing waits" in office.run("unresolved")
+    assert "was dismissed before" in office.run("unresolved", "dismiss", number)
+    actions = [row[0] for row in office.sql("SELECT action FROM audit WHERE subject_kind = 'message' ORDER BY id")]
+    assert actions == ["attach", "detach", "dismiss"]
+
+
+def test_a_whole_thread_is_attached_at_once(relay):
+    relay.run("lead", "add", "Dora")
+    ids = relay.send(
+        message(to="x@one.example", message_id="<1@example.org>", subject="Plan"),
+        message(
+            to="y@two.example",
+            message_id="<2@example.org>",
+            subject="Re: Plan",
+            fields={"In-Reply-To": "<1@example.org>"},
+        ),
+    )
+    relay.filed(*ids)
+    relay.run("attach", ids[0], "1", "--thread")
+    assert len(json.loads(relay.run("timeline", "1", "--json"))) == 2
+
+
+def test_more_addresses_bring_old_mail(office):
+    assert "1 message found" in office.run("lead", "address", "add", "1", "carl@stranger.example")
+    assert "already" in office.run("lead", "address", "add", "1", "carl@stranger.example")
+    assert len(json.loads(office.run("timeline", "1", "--json"))) == 3
+
+
+def test_lists_and_pages_of_people(office):
+    assert "Bob Baker" in office.run("staff", "list")
+    assert json.loads(office.run("staff", "list", "--json"))[0]["addresses"] == ["bob@example.org"]
+    office.run("staff", "leave", "bob baker")
+    assert "(left)" in office.run("staff", "list")
+    assert "has left already" in office.run("staff", "leave", "Bob Baker")
+    assert "Anna Lindqvist" in office.run("lead", "list")
+    shown = office.run("lead", "show", "ext:A-1")
+    assert "1  New hall  open" in shown
+    assert "2 messages" in shown
+    assert json.loads(office.run("lead", "show", "1", "--json"))["addresses"] == ["anna@lead.example"]
+    assert "New hall" in office.run("deal", "list", "--lead", "1")
+    assert json.loads(office.run("deal", "list", "--json", "--before", "1")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["timeline", "anna@lead.exmaple"], "did you mean 1 (Anna Lindqvist, anna@lead.example)?"),
+        (["timeline", "lindq"], "did you mean 1 (Anna Lindqvist, anna@lead.example)?"),
+        (["timeline", "ext:none"], "no lead"),
+        (["show", "4711"], "the newest is 3"),
+        (["show", "<none@x>"], "a MESSAGE is its id"),
+        (["show", "00000000-1"], "has not been filed (yet)"),
+        (["deal", "add", "1", "Twin", "--external-id", "D-9"], "is deal 1 (New hall) already"),
+        (["lead", "add", "Twin", "--external-id", "A-1"], "is lead 1 (Anna Lindqvist) already"),
+        (["lead", "add", "Bob", "bob@example.org"], "address of our colleague Bob Baker"),
+        (["lead", "add", "X", "no address"], "is not an address"),
+        (["staff", "add", "Eve", "bob@example.org"], "belongs to Bob Baker"),
+        (["staff", "leave", "Bob Bakker"], "did you mean Bob Baker?"),
+        (["attach", "1", "1", "--deal", "9"], "no deal"),
+    ],
+)
+def test_what_is_not_there_is_answered_in_one_line_with_what_to_do(office, words, said):
+    told = office.run(*words, status=1)
+    assert told.startswith("bcc-relay: ")
+    assert told.count("\n") == 1
+    assert said in told
+
+
+def test_status_tells_that_all_is_well_and_that_it_is_not(relay):
+    relay.filed(*relay.send(message()))
+    page = relay.run("status")
+    assert page.startswith("OK: backlog 0, last capture ")
+    assert json.loads(relay.run("status", "--json"))["messages"] == 1
+    relay.stop()
+    assert relay.run("status", status=2).startswith("CRITICAL: no mail is accepted: start `bcc-relay serve`")
+
+
+def test_file_files_what_is_accepted_while_no_daemon_files(relay_running):
+    relay = relay_running(start=False)
+    relay.start("--only", "accept")
+    relay.send(message(), message(to="x@y.example"))
+    assert json.loads(relay.run("status", "--json", status=None))["backlog"] == 2
+    assert "2 mails filed" in relay.run("file")
+    assert "0 mails filed" in relay.run("file")
+    assert "Offer" in relay.run("search", "offer")
+    relay.stop()
+    relay.start()
+    assert "files by itself" in relay.run("file", status=1)
+
+
+def test_sigterm_ends_with_status_zero_and_leaves_nothing_behind(relay):
+    vault_ids = relay.send(message())
+    assert relay.stop() == 0
+    assert relay.sql("SELECT count(*) FROM envelope WHERE vault_id = ?", vault_ids[0]) == [[1]]
