@@ -23,9 +23,10 @@ MAX_FILENAME = 255
 
 # Separators; or a name, then either a quoted string (closed or not) or everything up to the next semicolon.
 # Possessive, and each alternative begins with its own octets, so that nothing is read twice.
+# Never a possessive group: Python before 3.11.5 goes wrong on them.
 _PARAMETER = re.compile(
     r"[\s;]++|(?P<name>[^\s=;\"]++)\s*+"
-    r"(?:=\s*+(?:\"(?P<quoted>(?:[^\"\\]|\\.)*+)(?P<closed>\"?)|(?P<bare>[^;]*+)))?",
+    r"(?:=\s*+(?:\"(?P<quoted>[^\"\\]*+(?:\\.[^\"\\]*+)*)(?P<closed>\"?)|(?P<bare>[^;]*+)))?",
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

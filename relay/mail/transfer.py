@@ -27,8 +27,7 @@ _AS_IS = frozenset(("", "7bit", "8bit", "binary", "7-bit", "8-bit", "7 bit", "8 
 _UUENCODE = frozenset(("x-uuencode", "uuencode", "x-uue", "uue", "x-uu"))
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FOREIGN = bytes(set(range(256)) - set(_ALPHABET) - {0x3D})
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
-_WORDS = re.compile(rb"[^A-Za-z0-9+/=\r\n]")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|(?<=\S)[ \t](?=\S)")  # with the blanks between words
 _SOFT_BREAK = re.compile(rb"=(?:[ \t]++\r?(?:\n|\Z)|\r(?!\n))")
 _PIECE = re.compile(rb"[A-Za-z0-9+/]++=*+")
 _MAX_PIECES = 10_000
@@ -94,7 +93,7 @@ def _damaged_base64(text: bytes) -> tuple[bytes, str]:
         # the first line on are no base64 at all, whatever the field says.
         line = text.rfind(b"\n", 0, foreign.start()) + 1
         rest = text[line : line + 4000]
-        if len(_WORDS.findall(rest)) * 12 > len(rest.rstrip()):
+        if len(_NOT_BASE64.findall(rest)) * 12 > len(rest.rstrip()):
             if not text[:line].strip() and b"=" not in rest and rest.count(b" ") * 12 > len(rest):
                 return text, BAD_BASE64
             text = text[:line] if text[:line].strip() else text
