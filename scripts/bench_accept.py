@@ -43,7 +43,7 @@ async def run(folder: Path, name: str, count: int, size: int, sessions: int, *, 
     who = Directory(capture=frozenset({CAPTURE}))
     server = Server(capture, Admission(), Limits(), put=vault.hand_over, directory=lambda: who, room=vault.has_room)
     await server.start()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts here
+    Path("/proc/self/clear_refs").write_text("5")  # noqa: ASYNC240  the peak of memory starts here
     command = [
         "smtp-source",
         "-s",
@@ -86,7 +86,7 @@ def main() -> int:
     if shutil.which("smtp-source") is None:
         print("bench_accept: smtp-source is missing; it comes with Postfix: apt-get install postfix", file=sys.stderr)
         return 1
-    import uvloop  # not to be had on every platform
+    import uvloop  # noqa: PLC0415  not to be had on every platform
 
     configure()  # as the daemon does: one line per accepted mail only when verbose
 

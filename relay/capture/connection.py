@@ -165,7 +165,7 @@ class Connection(SMTP):
             self.transport.close()
         elif self._reading_paused and self.mode in (Mode.COMMAND, Mode.DATA) and self._unread_since is None:
             self._reading_paused = False
-            if self.transport is not None:
+            if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
 
     def _pause_reading(self) -> None:

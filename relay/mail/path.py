@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from relay.mail import reply
-from relay.mail.address import Address
+from relay.mail.address import Address, a_labels
 from relay.mail.reply import Reply
 
 MAX_PATH = 512  # octets; RFC 5321 §4.5.3.1.3 asks for 256 at least, and to impose no limit without need
@@ -129,14 +129,12 @@ def _address(found: re.Match[str]) -> Address | None:
 
 def _labels(domain: str) -> str | None:
     """The domain in lower case as A-labels, or None when it is none."""
-    if domain.isascii():
-        domain = domain.lower()
-    else:
-        try:
-            domain = domain.encode("idna").decode("ascii").lower()
-        except UnicodeError:
-            return None
-    if len(domain) > MAX_DOMAIN or (len(domain) > MAX_LABEL and max(map(len, domain.split("."))) > MAX_LABEL):
+    domain = domain.lower() if domain.isascii() else a_labels(domain)
+    if (
+        not domain
+        or len(domain) > MAX_DOMAIN
+        or (len(domain) > MAX_LABEL and max(map(len, domain.split("."))) > MAX_LABEL)
+    ):
         return None
     return domain
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import uvloop
+
 from relay.attribution.directory import Directory
 from relay.capture.server import Server
 from relay.config.settings import Admission, Capture, Endpoint, Limits
@@ -42,7 +43,7 @@ async def main(folder: str, step: str, count: str, segment_size: str) -> None:
         at=at,
     )
     await server.start()
-    print(server.endpoints[0].port, flush=True)
+    print(server.endpoints[0].port, flush=True)  # noqa: T201  the test reads it
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from relay.capture import reception
 from relay.vault import writer
 from relay.vault.reader import Reader
@@ -32,7 +33,10 @@ class Load:
             thread.start()
 
     def _send(self, client: int) -> None:
-        with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP("127.0.0.1", self._port, timeout=10) as smtp:
+        with (
+            contextlib.suppress(OSError, smtplib.SMTPException),
+            smtplib.SMTP("127.0.0.1", self._port, timeout=10) as smtp,
+        ):
             smtp.ehlo()
             for number in range(self._most):
                 content = f"Subject: {self._turn}-{client}-{number}\r\n\r\n{'x' * (number % 7 * 3000)}\r\n"

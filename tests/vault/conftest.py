@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from relay.vault.writer import Vault
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
