@@ -46,7 +46,9 @@ def strong(db: sqlite.Connection) -> set[Row]:
 def whole(db: sqlite.Connection) -> set[Row]:
     """The same and what threads give."""
     rows = strong(db)
-    detached = set(db.execute("SELECT message_id, lead_id FROM explicit_attribution WHERE verdict = 'detach'").fetchall())
+    detached = set(
+        db.execute("SELECT message_id, lead_id FROM explicit_attribution WHERE verdict = 'detach'").fetchall()
+    )
     messages = db.execute("SELECT id, thread_id, direction, originated_at FROM message").fetchall()
     related = {row[1] for row in rows}
     for message, thread, direction, at in messages:

@@ -11,7 +11,14 @@ from tests.store.definition import kept, strong, whole
 from tests.store.mailroom import Mailroom, day
 from tests.store.stranger import Stranger
 
-ADDRESSES = ("anna@x.example", "anna+a@x.example", "anna+b@x.example", "bob@y.example", "carl@xn--mnchen-3ya.example", "me@own.example")
+ADDRESSES = (
+    "anna@x.example",
+    "anna+a@x.example",
+    "anna+b@x.example",
+    "bob@y.example",
+    "carl@xn--mnchen-3ya.example",
+    "me@own.example",
+)
 TYPED = (
     "anna@x.example", " Anna@X.example\n", "anna+a@x.example", "ANNA+B@x.example", "bob@y.example", "bob@y.example\t",
     "carl@münchen.example", "carl@xn--mnchen-3ya.example", "me@own.example", "nobody@z.example",
@@ -78,9 +85,13 @@ class Chance:
         elif what == 6:
             room.db.execute("UPDATE message SET thread_id = ? WHERE id = ?", (pick(threads), pick(messages)))
         elif what == 7:
-            room.db.execute("UPDATE message SET originated_at = ? WHERE id = ?", (day(pick(range(200))), pick(messages)))
+            room.db.execute(
+                "UPDATE message SET originated_at = ? WHERE id = ?", (day(pick(range(200))), pick(messages))
+            )
         elif what == 8:
-            room.db.execute("UPDATE message SET direction = ? WHERE id = ?", (pick(("incoming", "internal")), pick(messages)))
+            room.db.execute(
+                "UPDATE message SET direction = ? WHERE id = ?", (pick(("incoming", "internal")), pick(messages))
+            )
         else:
             gone = messages.pop(self.random.randrange(len(messages)))
             room.db.execute("DELETE FROM message WHERE id = ?", (gone,))
