@@ -252,6 +252,7 @@ def idle_latency(relay: Relay, count: int) -> list[float]:
     assert watcher.stdout
     seen = []
     with smtplib.SMTP("127.0.0.1", relay.port) as client:
+        client.ehlo()
         for n in range(count):
             client.mail(REP)
             client.rcpt(CAPTURE)

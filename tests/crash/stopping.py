@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from relay import log
+
 
 def stop_at(step: str, count: int, folder: Path) -> Callable[[str], None]:
     left = 0 if (folder / "stopped").exists() else count
@@ -32,6 +34,7 @@ def stop_at(step: str, count: int, folder: Path) -> Callable[[str], None]:
 
 def main() -> int:
     role, subject, step, count = sys.argv[1:]
+    log.configure()
     if role == "filer":
         from relay.work.filing_process import Work, run
 

@@ -75,7 +75,9 @@ class House:
     def until(self, claim, what: str, seconds: float = 40) -> None:
         deadline = time.monotonic() + seconds
         while not claim():
-            assert time.monotonic() < deadline, f"waited {seconds} s for {what}\n{(self.folder / 'log').read_text()[-3000:]}"
+            assert time.monotonic() < deadline, (
+                f"waited {seconds} s for {what}\n{(self.folder / 'log').read_text()[-3000:]}"
+            )
             time.sleep(0.02)
 
     def dead(self) -> bool:
@@ -101,10 +103,14 @@ class House:
 
     def hand_in(self, numbers: list[int]) -> None:
         """Send each message until it is acknowledged or the daemon is gone; note the vault ids of the 250s."""
-        with contextlib.suppress(OSError, smtplib.SMTPException), smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client:
+        with (
+            contextlib.suppress(OSError, smtplib.SMTPException),
+            smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client,
+        ):
+            client.ehlo()
             for number in numbers:
-                client.mail(LEAD)
-                client.rcpt("crm@crm.example.org")
+                for word in (client.mail(LEAD), client.rcpt("crm@crm.example.org")):
+                    assert word[0] == 250, word
                 code, text = client.data(content(number))
                 if code == 250:
                     self.acknowledged[number] = text.decode().split()[-1]
@@ -167,7 +173,9 @@ def test_the_daemon_may_die_at_every_step_of_the_vault(house: House, step: str, 
 def test_the_filer_may_die_at_every_step(house: House, step: str, count: int) -> None:
     house.start(step, str(count))
     sent = 0
-    while not (house.folder / "stopped").exists():  # a step of the batch, not of the mail, takes several batches to count
+    while not (
+        house.folder / "stopped"
+    ).exists():  # a step of the batch, not of the mail, takes several batches to count
         sent += 12
         assert sent < 500
         house.hand_in_all(sent)
