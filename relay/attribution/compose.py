@@ -14,7 +14,7 @@ from relay.attribution import tag as tags
 from relay.attribution.direction import direction, staff_on
 from relay.attribution.directory import Directory
 from relay.attribution.kind import filed_parts
-from relay.attribution.original import HandedIn, Original, handed_in
+from relay.attribution.original import NOT_RECOVERED, HandedIn, Original, handed_in
 from relay.attribution.party import parties
 from relay.attribution.record import Direction, Record, Route, Verdict
 from relay.mail.address import Address
@@ -81,7 +81,7 @@ def _record(
         thread_ids=thread_ids(message),
         base_subject=subject_base,
         fingerprint=fingerprint(author, subject_base, words or quoted),
-        verdict=direction(author, everyone, directory, named=bool(author_name)),
+        verdict=direction(author, everyone, directory, named=bool(author_name) or NOT_RECOVERED in original.defects),
         automatic=automatic(message, null_reverse_path=itself and envelope.reverse_path is None),
         subject=message.subject,
         author=author,

@@ -23,7 +23,7 @@ from relay.attribution.directory import Directory
 from relay.attribution.record import Route
 from relay.mail import forwarded, html, mailbox, written_date
 from relay.mail.address import Address
-from relay.mail.body import is_stub
+from relay.mail.body import MAX_TEXT, is_stub
 from relay.mail.envelope import Envelope
 from relay.mail.forwarded import Evidence, Forwarded
 from relay.mail.forwarded_html import find_structured
@@ -35,6 +35,9 @@ MAX_ORIGINALS = 200
 
 MAX_DEPTH = 4
 """Wrappers in wrappers, and forwards in forwards, that are opened to find the customer."""
+
+MAX_NOTE = 64 * 1024
+"""Characters of a comment that are kept."""
 
 NOT_RECOVERED = "sender-not-recovered"
 TOO_MANY = "too-many-originals"
@@ -48,8 +51,8 @@ DATE_UNREAD = "forwarded-date-unread"
 class Original:
     """One message to file. `author_name` is told apart from `message.author` for a sender without address.
 
-    `evidence`: by what it was found ('' for a copy). `date_text`: the date as a block writes it. `date_source`: 'header', 'forwarded' or 'received'.
-    `size` in octets, None: that of the mail object.
+    `evidence`: by what it was found ('' for a copy). `date_text`: the date as a block writes it.
+    `date_source`: 'header', 'forwarded' or 'received'. `size` in octets, None: that of the mail object.
     """
 
     message: Message
@@ -140,9 +143,9 @@ def _forwarded(message: Message, directory: Directory, *, ours: bool, alone: boo
 
 def _note_of(message: Message) -> str:
     """The comment of who attached messages: all of the wrapper's text."""
-    if message.text is not None and not is_stub(message.text):
-        return message.text.strip()
-    return html.to_text(message.html) if message.html else (message.text or "").strip()
+    if message.html and (message.text is None or is_stub(message.text)):
+        return html.to_text(message.html)[:MAX_NOTE]
+    return (message.text or "").strip()[:MAX_NOTE]
 
 
 def _is_message(part: Part) -> bool:
@@ -204,7 +207,7 @@ def _inline(message: Message, directory: Directory, *, ours: bool, alone: bool) 
     marked = find_structured(message.html) if message.html else None
     stub = message.text is None or is_stub(message.text)
     if not stub:
-        plain = forwarded.find(message.text or "")
+        plain = forwarded.find((message.text or "")[:MAX_TEXT])
     else:
         plain = forwarded.find(html.to_text(message.html)) if message.html and marked is None else None
     markup = ""
@@ -224,7 +227,7 @@ def _inline(message: Message, directory: Directory, *, ours: bool, alone: bool) 
     customer, notes = _customer(chosen, directory)
     if customer is not chosen:
         markup = ""
-    return _from_block(customer, message, markup, evidence), "\n\n".join(note for note in notes if note)
+    return _from_block(customer, message, markup, evidence), "\n\n".join(note for note in notes if note)[:MAX_NOTE]
 
 
 def _agree(one: Forwarded, other: Forwarded) -> bool:

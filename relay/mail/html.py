@@ -214,16 +214,15 @@ def _mail_links(text: str) -> str:
     """`Ann (mailto:ann@a.example)` as `Ann <ann@a.example>`, an address beside itself once."""
     first, *rest = text.split(" (mailto:")
     out = [first]
-    before = first
+    before = first[-400:]  # what stands to the left of the next address
     for piece in rest:
         target, closed, after = piece.partition(")")
         if not closed or len(target) > 400 or " " in target:
             out.append(f" (mailto:{piece}")
         else:
             address = target.partition("?")[0]
-            if before[-len(address) - 3 :].rstrip(" >").lower().endswith(address.lower()):
-                out.append(after)
-            else:
-                out.append(f" <{address}>{after}")
-        before = piece if not closed else after or address
+            if not before.rstrip(" >").lower().endswith(address.lower()):
+                out.append(f" <{address}>")
+            out.append(after)
+        before = (before + out[-1])[-400:]
     return "".join(out)

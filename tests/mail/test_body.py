@@ -51,6 +51,10 @@ def test_html_becomes_legible_text_with_readable_links():
         assert gone not in text
 
 
+def test_a_mail_link_that_is_no_address_is_text():
+    assert html.to_text('x (mailto: y z) <a href="mailto:a b">q</a>') == "x (mailto: y z) q (mailto:a b)"
+
+
 def test_quotations_in_html_are_quoted():
     markup = '<div>Yes.</div><div class="gmail_quote"><div class="gmail_attr">On Wed, Oct 27, 2021 at 9:31 AM Anna &lt;<a href="mailto:a@b.example">a@b.example</a>&gt; wrote:</div><blockquote class="gmail_quote">first<blockquote type="cite">older</blockquote></blockquote>below</div>'
     one = body(Message(html=markup))
