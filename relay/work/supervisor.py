@@ -94,6 +94,7 @@ class Supervisor:
             self._log.error("filer.not_started", why=str(error))
             return -1
         self._process = process
+        self.wake()  # what was said while there was nobody to hear it
         self._log.info("filer.started", pid=process.pid)
         if self._stopping.is_set() and process.stdin is not None:
             process.stdin.close()
