@@ -99,6 +99,9 @@ FREE_DATA = 256 * 1024
 """Octets that a message may have without a reservation: nearly all mail never asks. 512 connections x 256 KiB
 are 128 MiB at the very worst."""
 
+CALM = 1.0
+"""Seconds without any large message after which freed memory is given back to the system."""
+
 DISCARDED = 1024 * 1024 * 1024
 """Octets that we read and throw away of a message that is refused, to reach its end and say so."""
 

@@ -13,8 +13,10 @@ from collections.abc import Callable
 class Budget:
     """`size` octets to be shared. For the loop's thread."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, emptied: Callable[[], None] = lambda: None) -> None:
+        """`emptied` is called each time the last reservation is given back."""
         self.size = size
+        self._emptied = emptied
         self.reserved = 0
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._wanted = 0
@@ -48,6 +50,8 @@ class Budget:
         """Give back what was taken."""
         self.reserved -= min(octets, self.size)
         self._grant()
+        if not self.reserved:
+            self._emptied()
 
     @property
     def hopeless(self) -> bool:

@@ -22,6 +22,7 @@ from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.capture.house import House, Log, Put, SafeLog
 from relay.capture.listener import BACKLOG, endpoint_of, listen, take_inherited
+from relay.capture.memory import give_back
 from relay.capture.session import Session
 from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.log import log as our_log
@@ -59,6 +60,7 @@ class Server:
         self._servers: list[asyncio.Server] = []
         self.endpoints: list[Endpoint] = []
         self.inherited = False
+        self._giving_back: asyncio.TimerHandle | None = None
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._house = House(
             hostname=capture.hostname,
@@ -69,7 +71,7 @@ class Server:
             directory=directory,
             clock=clock,
             log=SafeLog(log or our_log()),
-            budget=Budget(bounds.memory(capture.max_size) if memory is None else memory),
+            budget=Budget(bounds.memory(capture.max_size) if memory is None else memory, self._calm),
             gate=Gate(limits, ceiling=max(16, soft - bounds.SPARE_DESCRIPTORS)),
             at=at,
             trusted=trusted,
@@ -87,6 +89,16 @@ class Server:
     def memory_reserved(self) -> int:
         """Octets of the memory budget that large messages hold now."""
         return self._house.budget.reserved
+
+    def _calm(self) -> None:
+        """No large message is in flight any more: if it stays so for a moment, give the memory back."""
+        if self._giving_back is None:
+            self._giving_back = asyncio.get_running_loop().call_later(bounds.CALM, self._give_back)
+
+    def _give_back(self) -> None:
+        self._giving_back = None
+        if not self._house.budget.reserved:
+            give_back()
 
     async def start(self) -> None:
         """Listen. Sockets inherited from systemd win over [capture] listen. Raises ListenError."""
@@ -114,6 +126,8 @@ class Server:
         """
         house = self._house
         house.closing = True
+        if self._giving_back is not None:
+            self._giving_back.cancel()
         for server in self._servers:
             server.close()
         self._servers = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 from relay import sqlite
@@ -20,6 +19,10 @@ from relay.vault.segment import PAGE_SIZE, Segment, contents, make_segment, open
 
 MAIL_OVERHEAD = 512
 """Octets that a small mail object takes beside its content, from above: envelope, row, its share of a page."""
+
+
+LARGE = 80 * 1024
+"""Octets from which a content is written by itself. All statements together then hold 10 MB at the most."""
 
 
 class Appender:
@@ -97,10 +100,7 @@ class Appender:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 self._at("vault.begin")
-                values: list[object] = []
-                for number, mail in enumerate(mails, first):
-                    values += (number, mail.envelope.encode(), mail.content)
-                connection.execute(_insert(len(mails)), values)
+                _insert(connection, first, mails)
                 size = _size(connection)
                 self._at("vault.inserted")
                 connection.execute("COMMIT")
@@ -152,12 +152,38 @@ class Appender:
         self._at("vault.rotated")
 
 
-@cache
-def _insert(count: int) -> str:
-    """One statement for the whole batch: the interpreter is left once, not once for each row, and the
-    event loop's thread need not be waited for as often.
+def _insert(connection: sqlite.Connection, first: int, mails: Sequence[MailObject]) -> None:
+    """Write `mails` from number `first` on, many in one statement.
+
+    For each statement the interpreter is left once, and the event loop's thread need not be waited for as often as
+    for single rows. A statement goes on holding what was bound to it last, so there are few of them (the
+    powers of two), and a large content is bound to one that is then bound to nothing.
     """
-    return "INSERT INTO mail (number, envelope, content) VALUES " + ",".join(["(?, ?, ?)"] * count)
+    rows: list[object] = []
+    large: list[tuple[int, bytes, bytes]] = []
+    for number, mail in enumerate(mails, first):
+        row = (number, mail.envelope.encode(), mail.content)
+        if len(mail.content) > LARGE:
+            large.append(row)
+        else:
+            rows += row
+    start = 0
+    for count, statement in _ROWS:
+        while len(rows) - start >= 3 * count:
+            connection.execute(statement, rows[start : start + 3 * count])
+            start += 3 * count
+    for row in large:
+        connection.execute(_ONE_LARGE, row)
+    if large:
+        connection.execute(_ONE_LARGE, (None, None, None))
+
+
+_ROWS = tuple(
+    (count, "INSERT INTO mail (number, envelope, content) VALUES " + ",".join(["(?, ?, ?)"] * count))
+    for count in (64, 32, 16, 8, 4, 2, 1)
+)
+
+_ONE_LARGE = "INSERT INTO mail (number, envelope, content) SELECT ?1, ?2, ?3 WHERE ?1 IS NOT NULL"
 
 
 def _room(size: int) -> int:

@@ -35,7 +35,8 @@ class Checkpointer:
         self.trouble: Exception | None = None
         self._connection = _open(segment)
         self._finished: list[sqlite.Connection] = []
-        self._pending = 0
+        self._pending = 0  # octets committed since the log was last moved
+        self._log = False  # is there anything in the log file, moved or not?
         self._last_write = 0.0
         self._wake = threading.Event()
         self._stopping = False
@@ -44,7 +45,8 @@ class Checkpointer:
 
     def wrote(self, octets: int) -> None:
         """Tell that the writer committed that much. Called with `turn` held."""
-        idle = self._pending == 0
+        idle = not self._log
+        self._log = True
         self._pending += octets
         self._last_write = time.monotonic()
         if idle or self._pending >= LOG_MOVED_AT:
@@ -55,6 +57,7 @@ class Checkpointer:
         self._finished.append(self._connection)
         self._connection = _open(segment)
         self._pending = 0
+        self._log = False
         self._wake.set()
 
     def stop(self) -> None:
@@ -67,13 +70,13 @@ class Checkpointer:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait(QUIET if self._pending else None)
+            self._wake.wait(QUIET if self._log else None)
             self._wake.clear()
             try:
                 self._seal()
                 if self._pending >= LOG_MOVED_AT:
                     self._move()
-                elif self._pending and time.monotonic() - self._last_write >= QUIET:
+                elif self._log and time.monotonic() - self._last_write >= QUIET:
                     self._empty()
                 self.trouble = None
             except sqlite.Error as error:
@@ -96,7 +99,9 @@ class Checkpointer:
 
     def _empty(self) -> None:
         with self.turn:
-            self._pending = 0 if _checkpoint(self._connection, "TRUNCATE") else 1
+            if _checkpoint(self._connection, "TRUNCATE"):
+                self._pending = 0
+                self._log = False
 
 
 def _open(segment: Segment) -> sqlite.Connection:

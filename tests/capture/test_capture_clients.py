@@ -186,8 +186,10 @@ def test_20_clients_with_25_mib_at_once_get_through_within_the_bound_and_the_mem
     for thread in threads:
         thread.join(115)
     assert not failures
-    peak, after = relay.memory("VmHWM"), relay.memory("VmRSS")
+    assert relay.memory("VmHWM") < 512 * MIB
     with Reader(relay.folder) as reader:
         assert reader.count_after(None) == 21
-    assert peak < 512 * MIB
-    assert after < before + 100 * MIB
+    deadline = time.monotonic() + 20
+    while relay.memory("VmRSS") > before + 32 * MIB:
+        assert time.monotonic() < deadline, "the memory does not come back"
+        threading.Event().wait(0.05)
