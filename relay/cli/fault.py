@@ -28,6 +28,7 @@ _OURS = (
     ("relay.store.people", "RefusedError"),
     ("relay.store.question", "QuestionError"),
     ("relay.vault.failure", "VaultError"),
+    ("relay.capture.listener", "ListenError"),
 )
 
 

@@ -28,8 +28,8 @@ def judge(found: Mapping[str, Any], now: datetime) -> tuple[str, list[str]]:
     waited = (now - read(found["oldest_waiting_at"])).total_seconds() if found["oldest_waiting_at"] else 0.0
     if not found["accepting"]:
         critical.append("no mail is accepted: start `bcc-relay serve`")
-    if not found["filing"]:
-        (critical if found["accepting"] else warning).append("nothing is filed: see the log of `bcc-relay serve`")
+    elif not found["filing"]:
+        critical.append("nothing is filed: see the log of `bcc-relay serve`")
     if waited > WAITING_WARNING:
         told = f"mail has waited for {lasting(waited)}: does a program hold the write lock of the database?"
         (critical if waited > WAITING_CRITICAL else warning).append(told)

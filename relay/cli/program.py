@@ -97,7 +97,14 @@ def _usage(error: click.UsageError) -> int:
 
 
 def _is_status(words: list[str]) -> bool:
-    return "status" in words[:3]
+    """Was the command `status`? Its faults are "unknown" to Nagios, too."""
+    rest = iter(words)
+    for word in rest:
+        if word in ("-c", "--config"):
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word == "status"
+    return False
 
 
 def _complain(told: str) -> None:

@@ -85,6 +85,8 @@ def message_list(rows: Sequence[Row], names: Names, display: Screen, now: dateti
     who_columns = min(max(map(width, writers)), 22)
     id_columns = max(len(f"#{row['id']}") for row in rows)
     narrow = display.columns < NARROW
+    if narrow:
+        who_columns = min(who_columns, display.columns - 3 - time_columns - 2 - 2 - id_columns)
     indent = 3 if narrow else 3 + time_columns + 2 + who_columns + 2
     room = display.columns - indent
     lines: list[str] = []
