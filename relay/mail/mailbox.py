@@ -27,16 +27,17 @@ _PLAIN = re.compile(
     r"<([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*)>\s*+(?:,|\Z)"
     r"|\s*+([A-Za-z0-9.!#$%&*/?^_`{|}~+-]++)@([A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*)\s*+(?:,|\Z)"
 )
-_TOKEN = re.compile(
+_QUOTED = r"\"(?P<quoted>[^\"\\]*+(?:\\.[^\"\\]*+)*)(?P<closed>\"?)|"
+_OTHER = (
     r"(?P<blank>\s++)"
     r"|(?P<word>=\?[^?\s]{1,75}\?[bBqQ]\?[^?]*+\?=)"
     r"|(?P<atom>[^\s\"(),:;<>\\\[\]=]++(?:=(?!\?)[^\s\"(),:;<>\\\[\]=]*+)*)"
-    r"|\"(?P<quoted>[^\"\\]*+(?:\\.[^\"\\]*+)*)(?P<closed>\"?)"
     r"|<(?P<angle>[^<>]*+)(?P<shut>>?)"
     r"|(?P<literal>\[[^\[\]\s]{1,64}\])"
-    r"|(?P<other>.)",
-    re.DOTALL,
+    r"|(?P<other>.)"
 )
+_TOKEN = re.compile(_QUOTED + _OTHER, re.DOTALL)
+_TOKEN_WITHOUT_QUOTES = re.compile(_OTHER, re.DOTALL)
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
 _DOTS = re.compile(r"\s{1,9}\.\s{0,9}")
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
@@ -44,6 +45,8 @@ _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 def mailboxes(values: Iterable[bytes], hint: str = "") -> tuple[Mailbox, ...]:
     """All mailboxes of the fields with these values (octets as received), in order, at most 10,000."""
+    if not values:
+        return ()
     found: list[Mailbox] = []
     for value in values:
         found += read(from_octets(value[:MAX_LIST], hint), MAX_MAILBOXES - len(found))
@@ -94,15 +97,16 @@ class _Reading:
         self._comments: list[str] = []
         self._address: Address | None = None  # from angle brackets
         self._named = 0  # how many of the words stood before the brackets
+        self._at = False  # one of the words has an at
         self._carried = 0  # words that stood before a comma and were no address
         self._read(text, most)
 
     def _read(self, text: str, most: int) -> None:
         position, end = 0, len(text)
-        quotes = comments = True  # off for the rest once one never closes, so that nothing is read twice
+        tokens, comments = _TOKEN, True  # quotes and comments are off once one never closes: nothing is read twice
         groups = ";" in text
         while position < end and len(self.mailboxes) < most:
-            token = _TOKEN.match(text, position)
+            token = tokens.match(text, position)
             if token is None:  # cannot be: one alternative takes any character
                 break
             kind = token.lastgroup
@@ -111,11 +115,10 @@ class _Reading:
                 if self._address is not None and kind == "atom" and "@" in token[0]:
                     self._finish()
                 self._words.append(" " if kind == "blank" else token[0])
+                self._at = self._at or (kind == "atom" and "@" in token[0])
             elif kind == "closed":
-                if not quotes:
-                    position = token.start() + 1
-                elif not token["closed"]:
-                    quotes = False
+                if not token["closed"]:
+                    tokens = _TOKEN_WITHOUT_QUOTES
                     position = token.start() + 1
                 elif self._swallows(token["quoted"], text, position):
                     position = token.start() + 1
@@ -175,10 +178,9 @@ class _Reading:
 
     def _colon(self, groups: bool) -> None:
         """The end of a group's name (RFC 5322 §3.4), `mailto:`, or a colon that somebody's name has."""
-        phrase = "".join(self._words).strip().lower()
-        if phrase == "mailto":
+        if len(self._words) <= 2 and "".join(self._words).strip().lower() == "mailto":
             self._words.clear()
-        elif groups and self._address is None and "@" not in phrase:
+        elif groups and self._address is None and not self._at:
             self._words.clear()
             self._comments.clear()
             self._carried = 0
@@ -198,7 +200,7 @@ class _Reading:
             words.append(", ")
             self._carried += 1
             return
-        self._words, self._comments, self._address, self._carried = [], [], None, 0
+        self._words, self._comments, self._address, self._carried, self._at = [], [], None, 0, False
 
     def _bare(self, phrase: str) -> None:
         """An entry without angle brackets: an addr-spec, with words before or after it, or several of them."""

@@ -133,6 +133,9 @@ def _message(tree: mime.Tree) -> Message:
     originated_at = _date(octets(b"date"), hint, defects)
     if not author:
         defects["missing-author"] = None
+    to, cc, bcc = (mailbox.mailboxes(octets(name), hint) for name in (b"to", b"cc", b"bcc"))
+    if max(len(to), len(cc), len(bcc)) >= mailbox.MAX_MAILBOXES:
+        defects["too-many-addresses"] = None
     text, html, parts = _contents(tree.leaves, defects)
     return Message(
         message_id=message_ids[0] if message_ids else None,
@@ -142,9 +145,9 @@ def _message(tree: mime.Tree) -> Message:
         author=author,
         sender=senders[0] if senders else None,
         reply_to=mailbox.mailboxes(octets(b"reply-to"), hint),
-        to=mailbox.mailboxes(octets(b"to"), hint),
-        cc=mailbox.mailboxes(octets(b"cc"), hint),
-        bcc=mailbox.mailboxes(octets(b"bcc"), hint),
+        to=to,
+        cc=cc,
+        bcc=bcc,
         subject=fields.first("subject") or "",
         text=text,
         html=html,
