@@ -39,7 +39,7 @@ def test_three_processes_that_start_at_once_all_succeed(tmp_path: Path) -> None:
 
 
 def test_the_file_is_for_the_group_and_in_wal_mode_whatever_the_umask(tmp_path: Path) -> None:
-    os.chmod(tmp_path, 0o700)
+    tmp_path.chmod(0o700)
     before = os.umask(0o077)
     try:
         prepare(tmp_path / "relay.db")
@@ -116,7 +116,7 @@ def test_reading_a_database_that_is_not_there_makes_none(tmp_path: Path) -> None
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_a_folder_without_rights_is_told_in_one_line(tmp_path: Path) -> None:
-    os.chmod(tmp_path, 0o755)
+    tmp_path.chmod(0o755)
     path = tmp_path / "relay.db"
     # nobody cannot read a virtual environment under /root, so the same call runs in a child that drops its rights late
     program = f"import os, sys; from pathlib import Path; from relay.store.migrations import prepare; os.seteuid(65534)\ntry: prepare(Path({str(path)!r}))\nexcept Exception as e: print(type(e).__name__, e)"

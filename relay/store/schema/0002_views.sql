@@ -37,8 +37,9 @@ SELECT lm.lead_id, lm.message_id, lm.originated_at, lm.role, lm.deal_id, lm.reas
        m.thread_id, m.direction, m.automatic, m.subject, m.author_address, m.author_name, m.staff_id, m.snippet, m.attachment_count
   FROM lead_message lm
  CROSS JOIN message m ON m.id = lm.message_id -- CROSS JOIN: always begin with lead_message, whatever ANALYZE has seen
- CROSS JOIN lead l ON l.id = lm.lead_id
  WHERE m.visibility = 'all'
+   -- a deleted lead's rows are hidden at once; the plus: ask lead for each row, never begin with it
+   AND +lm.lead_id IN (SELECT id FROM lead)
    -- mail among ourselves is on a timeline only when somebody put it there
    AND (m.direction <> 'internal' OR lm.reason NOT IN ('address', 'thread'));
 
@@ -64,9 +65,9 @@ SELECT lm.lead_id, lm.message_id, lm.originated_at, lm.role, lm.deal_id, lm.reas
        m.thread_id, m.direction, m.automatic, m.subject, m.author_address, m.author_name, m.staff_id, m.snippet, m.attachment_count,
        m.visibility
   FROM lead_message lm
- CROSS JOIN message m ON m.id = lm.message_id -- CROSS JOIN: always begin with lead_message, whatever ANALYZE has seen
- CROSS JOIN lead l ON l.id = lm.lead_id
- WHERE m.direction <> 'internal' OR lm.reason NOT IN ('address', 'thread');
+ CROSS JOIN message m ON m.id = lm.message_id
+ WHERE +lm.lead_id IN (SELECT id FROM lead)
+   AND (m.direction <> 'internal' OR lm.reason NOT IN ('address', 'thread'));
 
 CREATE VIEW unresolved_message ( -- Mail that is on no lead and waits for a person: no lead, not internal, not dismissed, not withdrawn.
   message_id,     -- message.id

@@ -1,0 +1,150 @@
+"""The documented queries keep their plan: with statistics and without, whatever SQLite has learnt.
+
+Times are measured by scripts/bench_store.py; a plan says the same on any machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.store.mailroom import Mailroom, day
+from tests.store.stranger import Stranger
+
+HIDDEN = "USING ROWID SEARCH ON TABLE lead FOR IN-OPERATOR"
+TIMELINE = ["lm USING PRIMARY KEY (lead_id=?)", HIDDEN, "m USING INTEGER PRIMARY KEY (rowid=?)"]
+DEEP = ["lm USING PRIMARY KEY (lead_id=? AND (originated_at,message_id)<(?,?))", *TIMELINE[1:]]
+NEWEST = "ORDER BY originated_at DESC, message_id DESC LIMIT 50"
+UNRESOLVED_PARTS = "u USING PRIMARY KEY"
+
+QUERIES = {
+    "newest 50 of a lead": (f"SELECT * FROM lead_timeline WHERE lead_id = 1 {NEWEST}", TIMELINE),
+    "the same for programs that know who looks": (f"SELECT * FROM lead_timeline_all WHERE lead_id = 1 {NEWEST}", TIMELINE),
+    "a deep page": (
+        f"SELECT * FROM lead_timeline WHERE lead_id = 1 AND (originated_at, message_id) < ('2026-02-01', 5) {NEWEST}",
+        DEEP,
+    ),
+    "leads of a message": (
+        "SELECT lead_id FROM lead_message WHERE message_id = 1",
+        ["lead_message USING COVERING INDEX lead_message_by_message (message_id=?)"],
+    ),
+    "a message on its timelines": (
+        "SELECT * FROM lead_timeline WHERE message_id = 1",
+        ["lm USING INDEX lead_message_by_message (message_id=?)", *TIMELINE[1:]],
+    ),
+    "newest over all leads": (
+        f"SELECT * FROM lead_timeline {NEWEST}",
+        ["lm USING INDEX lead_message_by_date", *TIMELINE[1:]],
+    ),
+    "a deep page over all leads": (
+        f"SELECT * FROM lead_timeline WHERE (originated_at, message_id) < ('2026-02-01', 5) {NEWEST}",
+        ["lm USING INDEX lead_message_by_date ((originated_at,message_id)<(?,?))", *TIMELINE[1:]],
+    ),
+    "last contact of every lead": (
+        "SELECT lead_id, max(originated_at) FROM lead_message GROUP BY lead_id",
+        ["lead_message"],
+    ),
+    "leads with their last contact": (
+        "SELECT l.id, l.name, (SELECT max(originated_at) FROM lead_message x WHERE x.lead_id = l.id) FROM lead l ORDER BY l.id LIMIT 50",
+        ["l", "x USING PRIMARY KEY (lead_id=?)"],
+    ),
+    "messages with or without a lead": (
+        "SELECT m.id, lm.lead_id FROM message m LEFT JOIN lead_message lm ON lm.message_id = m.id ORDER BY m.originated_at DESC, m.id DESC LIMIT 50",
+        ["m USING COVERING INDEX message_by_date", "lm USING COVERING INDEX lead_message_by_message (message_id=?)"],
+    ),
+    "leads with their mail": (
+        ("SELECT l.id, m.subject FROM lead l LEFT JOIN lead_message lm ON lm.lead_id = l.id LEFT JOIN message m ON m.id = lm.message_id WHERE l.id = 5 "
+        "ORDER BY lm.originated_at DESC LIMIT 50"),
+        ["l USING INTEGER PRIMARY KEY (rowid=?)", "lm USING PRIMARY KEY (lead_id=?)", "m USING INTEGER PRIMARY KEY (rowid=?)"],
+    ),
+    "newest of the feed": ("SELECT * FROM change WHERE seq > 5 ORDER BY seq LIMIT 100", ["change USING INTEGER PRIMARY KEY (rowid>?)"]),
+    "mail of an address": (
+        "SELECT message_id FROM message_address WHERE address_id = 1 ORDER BY originated_at DESC LIMIT 50",
+        ["message_address USING PRIMARY KEY (address_id=?)"],
+    ),
+    "parties of a message": ("SELECT * FROM message_address WHERE message_id = 1", ["message_address USING INDEX message_address_by_message (message_id=?)"]),
+    "newest handed in by a colleague": (
+        "SELECT envelope_id, subject FROM handed_in WHERE staff_id = 3 ORDER BY received_at DESC LIMIT 50",
+        ["e USING INDEX envelope_by_staff (staff_id=?)", "m USING INTEGER PRIMARY KEY (rowid=?)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def filled(mailroom: Mailroom) -> Path:
+    """A small database of a shape that misleads: few leads, one of them with nearly everything."""
+    for number in range(60):
+        mailroom.message(
+            f"p{number % 7}@x.example" if number % 5 == 0 else "anna@x.example", "rep@own.example", on=number
+        )
+    mailroom.db.execute("INSERT INTO lead (id) VALUES (1), (2), (3)")
+    mailroom.db.execute("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@x.example'), (2, 'p1@x.example')")
+    (path,) = mailroom.db.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()
+    mailroom.close()
+    return Path(path)
+
+
+def plan(crm: Stranger, sql: str) -> list[str]:
+    steps = [str(row[3]) for row in crm(f"EXPLAIN QUERY PLAN {sql}")]
+    return [
+        step.removeprefix("SEARCH ").removeprefix("SCAN ")
+        for step in steps
+        if not step.startswith(("USE TEMP", "CORRELATED"))
+    ]
+
+
+STATISTICS = {
+    "none": [],
+    "of this database": ["ANALYZE"],
+    # What ANALYZE wrote for a million messages on 100,000 leads, one of which has 100,000.
+    "of a large one": [
+        "ANALYZE",
+        "DELETE FROM sqlite_stat1",
+        (
+            "INSERT INTO sqlite_stat1 VALUES ('message', 'message_by_internet_message_id', '1000000 1'), ('message', 'message_by_thread', '1000000 3'), "
+            "('message', 'message_by_date', '1000000 1 1'), ('lead', 'sqlite_autoindex_lead_1', '100000 1001'), ('lead_message', 'lead_message_by_date', '750001 1 1'), "
+            "('lead_message', 'lead_message_by_message', '750001 1 1'), ('lead_message', 'lead_message', '750001 13 1 1')"
+        ),
+        "ANALYZE sqlite_schema",
+    ],
+}
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_documented_queries_keep_their_plan(filled: Path, statistics: str) -> None:
+    crm = Stranger(filled)
+    try:
+        for sql in STATISTICS[statistics]:
+            crm(sql)
+        for name, (sql, wanted) in QUERIES.items():
+            steps = plan(crm, sql)
+            assert len(steps) == len(wanted), (name, steps)
+            for step, beginning in zip(steps, wanted, strict=True):
+                assert step.startswith(beginning), (name, steps)
+        # Unresolved mail is walked in the order of its date, without a sort over all of it.
+        steps = [str(row[3]) for row in crm(f"EXPLAIN QUERY PLAN SELECT * FROM unresolved_message {NEWEST}")]
+        assert steps[0] == "SCAN u", steps
+        assert steps[-1] != "USE TEMP B-TREE FOR ORDER BY", steps
+    finally:
+        crm.close()
+
+
+def test_pages_are_complete_and_without_repetition(filled: Path) -> None:
+    crm = Stranger(filled)
+    try:
+        seen: list[list[object]] = []
+        after: list[object] = [day(999), 0]
+        while page := crm(
+            "SELECT originated_at, message_id FROM lead_timeline WHERE lead_id = 1 AND (originated_at, message_id) < (?, ?) "
+            "ORDER BY originated_at DESC, message_id DESC LIMIT 7",
+            *after,
+        ):
+            seen += page
+            after = page[-1]
+        assert seen == crm(
+            "SELECT originated_at, message_id FROM lead_message WHERE lead_id = 1 ORDER BY 1 DESC, 2 DESC"
+        )
+        assert len(seen) == 48
+    finally:
+        crm.close()
