@@ -111,6 +111,44 @@ STATISTICS = {
 }
 
 
+@pytest.mark.parametrize("messages", ["100", "1000000"])
+@pytest.mark.parametrize("rows", ["100", "10000000"])
+@pytest.mark.parametrize("leads", ["100", "1000000"])
+def test_stale_statistics_do_not_make_sqlite_read_whole_tables(
+    filled: Path, messages: str, rows: str, leads: str
+) -> None:
+    # 3.38 to 3.40 build a Bloom filter over all of a table, for a page of 50, when they believe that it is small.
+    crm = Stranger(filled)
+    try:
+        crm("ANALYZE")
+        crm("DELETE FROM sqlite_stat1")
+        for table, index, stat in (
+            ("message", "message_by_date", f"{messages} 1 1"),
+            ("lead", "sqlite_autoindex_lead_1", f"{leads} 1"),
+            ("lead_message", "lead_message", f"{rows} {int(rows) // 20} 1 1"),
+            ("lead_message", "lead_message_by_date", f"{rows} 1 1"),
+            ("lead_message", "lead_message_by_message", f"{rows} 1 1"),
+            ("_unrelated", "_unrelated", f"{rows} 1 1"),
+            ("envelope", "envelope_by_date", f"{rows} 1 1"),
+        ):
+            crm("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", table, index, stat)
+        crm("ANALYZE sqlite_schema")
+        for sql in (
+            f"SELECT * FROM lead_timeline {NEWEST}",
+            f"SELECT * FROM lead_timeline WHERE lead_id = 1 {NEWEST}",
+            f"SELECT * FROM lead_timeline_all WHERE lead_id = 1 {NEWEST}",
+            f"SELECT * FROM unresolved_message {NEWEST}",
+            "SELECT * FROM handed_in ORDER BY received_at DESC LIMIT 50",
+        ):
+            steps = [str(row[3]) for row in crm(f"EXPLAIN QUERY PLAN {sql}")]
+            assert not [step for step in steps if "BLOOM" in step or "AUTOMATIC" in step or step == "SCAN m"], (
+                sql,
+                steps,
+            )
+    finally:
+        crm.close()
+
+
 @pytest.mark.parametrize("statistics", STATISTICS)
 def test_documented_queries_keep_their_plan(filled: Path, statistics: str) -> None:
     crm = Stranger(filled)
