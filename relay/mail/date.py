@@ -79,6 +79,7 @@ _ISO = re.compile(
 )
 _CJK = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]?")
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:[.,]\d{1,9})?)?(?!\d)")
+_DOTTED = re.compile(r"(\d{4}\s{1,3}\d{1,2})\.(\d\d)\.(\d\d)(?!\d)")
 _NOON = re.compile(r"\A[\s]{0,3}([AaPp])\.?[Mm]\b")
 _ZONE = re.compile(r"(?<![\w:])(?:(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})(?!\d)|([A-Za-z]{1,5})(?![\w]))")
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
@@ -144,7 +145,7 @@ def _year(number: str) -> int:
 
 def _odd(text: str) -> datetime | None:
     """Every other form: day, clock and zone are looked for each by itself."""
-    text = unicodedata.normalize("NFKC", text)
+    text = _DOTTED.sub(r"\1:\2:\3", unicodedata.normalize("NFKC", text))
     iso = _ISO.search(text)
     if iso is not None:
         year, month, day, hour, minute, second, zone = iso.groups()

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from relay.mail import charset, date, inline, mailbox, mime, transfer
 from relay.mail.address import Mailbox
-from relay.mail.encoded import from_octets, printable
+from relay.mail.encoded import from_octets, printable, to_text
 from relay.mail.header import Fields
 from relay.mail.parameter import file_name
 
@@ -193,7 +193,7 @@ def _date(values: list[bytes], hint: str, defects: dict[str, None]) -> datetime 
         defects["missing-date"] = None
         return None
     for value in values[:10]:
-        moment = date.read(from_octets(value[:1000], hint))
+        moment = date.read(to_text(value[:1000], hint))
         if moment is not None:
             return moment
     defects["unreadable-date"] = None
@@ -248,13 +248,13 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
 
 
 def _is_body(leaf: mime.Leaf, name: str) -> bool:
-    """Is the leaf text to read, and not a file? A name makes it a file, except as a form of the text itself."""
+    """Is the leaf text to read, and not a file? A name makes it one, but not the only text there is or a form of it."""
     if leaf.media_type not in ("text/plain", "text/html"):
         return False
     disposition = leaf.disposition.word
     if disposition and disposition != "inline":  # RFC 2183 §2.8: an unknown one is an attachment
         return False
-    return not name or (leaf.within == "alternative" and not disposition)
+    return not name or not leaf.within or (leaf.within == "alternative" and not disposition)
 
 
 def _with_line_feeds(text: str) -> str:

@@ -102,6 +102,13 @@ def test_a_text_that_is_a_file_is_a_part(header):
     assert [part.content for part in read.parts] == [b"a;b"]
 
 
+def test_the_only_text_of_a_mail_is_its_body_also_with_a_name():
+    assert parse(b"Content-Type: text/plain; name=body.txt\r\n\r\nhello").text == "hello"
+    assert (
+        parse(b"Content-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nhello").text is None
+    )
+
+
 def test_an_inline_image_knows_that_the_html_shows_it():
     read = parse(
         message(
