@@ -95,7 +95,7 @@ SELECT m.id, u.originated_at, m.received_at, m.direction, m.subject, m.author_ad
   FROM _unrelated u
  CROSS JOIN message m ON m.id = u.message_id
  -- one term over both tables, for the reason given in lead_timeline
- WHERE CASE WHEN m.direction = 'internal' OR m.visibility = 'withdrawn' THEN 0 ELSE u.message_id IS NOT NULL END
+ WHERE CASE WHEN m.direction = 'internal' OR m.visibility = 'withdrawn' THEN 0 ELSE u.message_id > 0 END
    AND NOT EXISTS (SELECT 1 FROM lead_message lm JOIN lead l ON l.id = lm.lead_id WHERE lm.message_id = u.message_id)
    AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = u.message_id);
 
