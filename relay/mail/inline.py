@@ -33,8 +33,9 @@ class InlineFile:
 def take_out(text: bytes) -> tuple[bytes, list[InlineFile]]:
     """(the text without its files, the files). Text octets before any charset is applied."""
     files: list[InlineFile] = []
-    if b"begin " in text:
-        text = _uu(text, files)
+    if b"begin " not in text:  # both kinds begin with it: one search for nearly all mail
+        return text, files
+    text = _uu(text, files)
     if b"=ybegin " in text:
         text = _yenc(text, files)
     return text, files

@@ -28,19 +28,14 @@ def split(text: str) -> tuple[str, str]:
 
 def _may_quote(text: str) -> bool:
     """A cheap look for any sign of a quotation: most mails have none."""
-    return (
-        text[:1] == ">"
-        or "\n>" in text
-        or ":\n" in text
-        or ":\r" in text
-        or ": \n" in text
-        or "---" in text
-        or "___" in text
-        or "From:" in text
-        or "\n >" in text
-        or text[-1:] == ":"
-        or (not text.isascii() and "：" in text)
-    )
+    # One octet is found several times faster than two, and most mails do without most of these.
+    if ">" in text and (text[:1] == ">" or "\n>" in text or "\n >" in text):
+        return True
+    if ":" in text and (
+        ":\n" in text or text[-1:] == ":" or "From:" in text or ": \n" in text or ("\r" in text and ":\r" in text)
+    ):
+        return True
+    return "---" in text or "___" in text or (not text.isascii() and "：" in text)
 
 
 def _quoted_lines(lines: list[str]) -> list[bool]:
