@@ -127,7 +127,7 @@ class _Reading:
             elif kind == "shut":
                 if token["shut"]:
                     self._angle(token["angle"])
-                else:
+                elif token["angle"]:
                     comma = len(re.split("[,;]", token["angle"], maxsplit=1)[0])
                     position = token.start() + 1 + comma
                     self._angle(token["angle"][:comma])
