@@ -226,6 +226,7 @@ def test_file_files_what_is_accepted_while_no_daemon_files(relay_running):
     assert "Offer" in relay.run("search", "offer")
     relay.stop()
     relay.start()
+    relay.filed(*relay.send(message()))  # the filer is at work: it has its lock
     assert "files by itself" in relay.run("file", status=1)
 
 
