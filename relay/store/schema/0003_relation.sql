@@ -306,6 +306,8 @@ CREATE TRIGGER _lead_insert AFTER INSERT ON lead BEGIN
    WHERE r.entity = 'lead' AND r.old_id <> NEW.id AND NOT EXISTS (SELECT 1 FROM lead x WHERE x.id = r.old_id);
   DELETE FROM _replaced WHERE entity = 'lead';
   INSERT INTO _do_move (old_id, new_id) SELECT NEW.id, NEW.merged_into WHERE NEW.merged_into <> NEW.id;
+  -- a CRM may write addresses before their lead
+  DELETE FROM _unrelated WHERE message_id IN (SELECT message_id FROM lead_message WHERE lead_id = NEW.id);
 END;
 
 CREATE TRIGGER _lead_before_update BEFORE UPDATE OF id, external_id ON lead BEGIN

@@ -57,9 +57,16 @@ expected (lead_id, message_id, originated_at, role, deal_id, reason) AS (
    WHERE m.direction IN ('incoming', 'outgoing')
      AND m.id NOT IN (SELECT message_id FROM strong)
      AND (c.lead_id, m.id) NOT IN (SELECT lead_id, message_id FROM explicit_attribution WHERE verdict = 'detach'))
-SELECT 'missing' AS what, * FROM (SELECT * FROM expected EXCEPT SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message)
-UNION ALL
-SELECT 'unfounded', * FROM (SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message EXCEPT SELECT * FROM expected);
+SELECT *
+  FROM (SELECT 'missing' AS what, *
+          FROM (SELECT * FROM expected
+                EXCEPT SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message)
+        UNION ALL
+        SELECT 'unfounded', *
+          FROM (SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message
+                EXCEPT SELECT * FROM expected))
+ -- threads are judged when the relay has had its say
+ WHERE reason <> 'thread' OR NOT EXISTS (SELECT 1 FROM _unsettled);
 
 -- match: _match is what forms, leads and staff say
 SELECT 'missing' AS what, * FROM (SELECT address_id, lead_id FROM _address_match EXCEPT SELECT address_id, lead_id FROM _match)
@@ -81,8 +88,8 @@ SELECT m.id AS message_id
    AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = m.id)
    AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id AND u.originated_at = m.originated_at);
 
--- unsettled: nothing that triggers left to the relay is older than an hour
-SELECT kind, subject_id, at FROM _unsettled WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');
+-- unsettled: nothing that triggers left to the relay waits longer than ten minutes (is the filer running?)
+SELECT kind, subject_id, at FROM _unsettled WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-10 minutes');
 
 -- address-form: every address can be found by its own spelling, and is canonical
 SELECT a.id AS address_id, a.address

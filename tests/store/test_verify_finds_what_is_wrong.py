@@ -1,0 +1,48 @@
+"""A check that never finds anything proves nothing: here every invariant is broken once."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.store.verify import invariants, verify
+from tests.store.mailroom import Mailroom
+
+AT = "2026-01-01T00:00:00.000Z"
+
+BROKEN = {
+    "relation": "DELETE FROM lead_message",
+    "relation ": f"INSERT INTO lead_message (lead_id, message_id, originated_at, reason) VALUES (9, 2, '{AT}', 'address')",
+    "relation  ": "UPDATE lead_message SET role = 'cc'",
+    "match": "DROP TRIGGER _match_delete; DELETE FROM _match",
+    "staff-on-lead": "DROP TRIGGER _staff_address_insert; INSERT INTO staff_address (staff_id, address) VALUES (1, 'anna@x.example')",
+    "unresolved": "DELETE FROM _unrelated",
+    "unsettled": f"INSERT INTO _unsettled (kind, subject_id, at) VALUES ('thread', 1, '{AT}')",
+    "address-form": "DROP TRIGGER _address_form_delete; DELETE FROM _address_form",
+    "party-date": f"UPDATE message_address SET originated_at = '{AT}'",
+    "attachment-count": "UPDATE message SET attachment_count = 3",
+    "orphan": "INSERT INTO message_text (message_id) VALUES (99)",
+    "envelope": "INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('00000000', 1, 'filed')",
+    "time": "UPDATE message SET received_at = '2026-19-01T00:00:00.000Z'",
+    "deal-time": "INSERT INTO deal (lead_id, opened_at) VALUES (1, 'May')",
+    "address-empty": "INSERT INTO lead_address (lead_id, address) VALUES (1, 'Anna')",
+    "schema": "DROP VIEW lead_timeline",
+    "schema ": "ALTER TABLE lead ADD COLUMN color",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_every_invariant_finds_what_breaks_it(mailroom: Mailroom, name: str) -> None:
+    mailroom.db.execute("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@x.example')")
+    mailroom.message("anna@x.example", "rep@own.example")
+    mailroom.message("bob@y.example", "rep@own.example")
+    mailroom.settle()
+    assert [str(difference) for difference in verify(mailroom.db)] == []
+    for sql in BROKEN[name].split("; "):
+        mailroom.db.execute(sql)
+    found = list(verify(mailroom.db))
+    assert name.strip() in {difference.name for difference in found}
+    assert all("\n" not in str(difference) for difference in found)
+
+
+def test_no_invariant_is_left_out_here() -> None:
+    assert {invariant.name for invariant in invariants()} == {name.strip() for name in BROKEN} - {"schema"}
