@@ -91,7 +91,8 @@ def _show(folder: Path, *, keep: bool) -> int:
                 return 1
             _tell(db)
     if keep:
-        say(["", f"Look around: bcc-relay -c {file} timeline anna@lindqvist.example"])
+        program = "bcc-relay" if shutil.which("bcc-relay") else f"{sys.executable} -m relay"
+        say(["", f"Look around: {program} -c {file} timeline anna@lindqvist.example"])
     return 0
 
 

@@ -103,7 +103,7 @@ def _why(found: Row, display: Screen) -> list[str]:
     reason = neutral(found["direction_reason"]).replace("-", " ")
     lines += _labelled(
         "Direction",
-        [f"{arrow(found['direction'], display)} {found['direction']}" + (f": {reason}" if reason else "")],
+        [f"{arrow(found['direction'], display).rstrip()} {found['direction']}" + (f": {reason}" if reason else "")],
         display,
     )
     for at, each in enumerate(found["leads"]):
