@@ -32,7 +32,8 @@ def modules() -> Iterator[str]:
     for path in tracked("*.py"):
         name = path.relative_to(ROOT)
         text = path.read_text(encoding="utf-8")
-        if text.strip() and not ast.get_docstring(ast.parse(text)):
+        # A test file's promises are in the names of its tests.
+        if name.parts[0] != "tests" and not ast.get_docstring(ast.parse(text)):
             yield f"{name}:1: opens without a docstring that says what it decides"
         lines = text.count("\n")
         if name.parts[0] == "relay" and lines > LONGEST:
