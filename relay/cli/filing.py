@@ -21,11 +21,11 @@ def file(context: click.Context) -> None:
     from relay import log
     from relay.cli.progress import Progress
     from relay.cli.words import many
+    from relay.lock import Lock, Taken
     from relay.store.filing import Filing
     from relay.store.search import Indexer
     from relay.vault.reader import Reader
     from relay.work.filer import Filer
-    from relay.work.lock import Lock, Taken
     from relay.work.note import Note
 
     settings = configuration(context).settings

@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from relay.lock import Lock, Taken
 from relay.mail.envelope import MailObject, VaultId
 from relay.vault.appender import Appender
-from relay.vault.failure import VaultClosedError, VaultError, VaultFullError, explain
-from relay.vault.lock import WriterLock
+from relay.vault.failure import VaultBusyError, VaultClosedError, VaultError, VaultFullError, explain
 from relay.vault.segment import make_folder
 
 STEPS = (
@@ -60,13 +60,25 @@ def _nothing(_: object) -> None:
     return None
 
 
+def _only_writer(folder: Path) -> Lock:
+    """The lock of the process that writes this vault. Raises VaultBusyError, VaultError."""
+    path = folder / "writer.lock"
+    try:
+        return Lock(path)
+    except Taken as taken:
+        who = f" (process {taken.holder})" if taken.holder else ""
+        raise VaultBusyError(f"vault: {folder} is in use by another bcc-relay{who}; stop that one first") from None
+    except OSError as error:
+        raise explain(error, path) from error
+
+
 class Vault:
     """The only writer of the vault in a folder. Made by `Vault.open`."""
 
     def __init__(
         self,
         path: Path,
-        lock: WriterLock,
+        lock: Lock,
         appender: Appender,
         *,
         on_commit: Callable[[VaultId], None] | None,
@@ -110,7 +122,7 @@ class Vault:
         `on_commit` is called in the loop's thread with the last id of each batch. Raises a VaultError.
         """
         make_folder(path)
-        lock = WriterLock.take(path)
+        lock = _only_writer(path)
         try:
             appender = Appender.open(path, filed or {}, segment_size=segment_size, clock=clock, at=at)
         except BaseException:

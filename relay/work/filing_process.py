@@ -20,6 +20,7 @@ from pathlib import Path
 
 from relay import log as logs
 from relay import sqlite
+from relay.lock import Lock, Taken
 from relay.store.checkpoint import Checkpointer
 from relay.store.filing import Filing
 from relay.store.opening import StoreError
@@ -27,7 +28,6 @@ from relay.store.search import Indexer
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
 from relay.work.filer import Filer, Step
-from relay.work.lock import Lock, Taken
 from relay.work.note import Note
 
 IDLE = 1.0

@@ -1,0 +1,53 @@
+"""One at a time: an advisory lock on a file, freed by the system however its holder ends.
+
+The vault has one writer and one filer, whatever is started twice. The file stays; the number in it is the
+holder's process id, for people.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class Taken(Exception):  # noqa: N818  an answer, not a fault
+    """Somebody else holds the lock: `holder` is the process id, '' when it cannot be told."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"held by process {holder}" if holder else "held by another process")
+        self.holder = holder
+
+
+class Lock:
+    """Holds `path` until released. Raises Taken when another process has it, OSError without rights."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise Taken(holder if holder.isdigit() else "") from None
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
