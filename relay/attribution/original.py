@@ -21,7 +21,7 @@ from datetime import datetime
 
 from relay.attribution.directory import Directory
 from relay.attribution.record import Route
-from relay.mail import forwarded, html, mailbox, written_date
+from relay.mail import forwarded, html, written_date
 from relay.mail.address import Address
 from relay.mail.body import MAX_TEXT, is_stub
 from relay.mail.envelope import Envelope
@@ -111,15 +111,11 @@ def _handed_in_by(author: Address | None, envelope: Envelope, directory: Directo
 
 def _redirected(message: Message, directory: Directory, *, to_capture: bool) -> Address | None:
     """Who of ours resent the message to us unchanged (RFC 5322 §3.6.6), or None."""
-    resent_from = message.first("resent-from")
-    if resent_from is None:
+    resent_from = message.mailboxes("resent-from")
+    if not resent_from:
         return None
-    resender = next((one.address for one in mailbox.read(resent_from, 1)), None)
-    if resender is None:
-        return None
-    resent_to = mailbox.read(message.first("resent-to") or "", 100) + mailbox.read(
-        message.first("resent-cc") or "", 100
-    )
+    resender = resent_from[0].address
+    resent_to = (*message.mailboxes("resent-to"), *message.mailboxes("resent-cc"))
     if any(directory.is_capture(one.address) for one in resent_to):
         return resender
     return resender if directory.is_ours(resender) and not to_capture else None
