@@ -22,9 +22,23 @@ from relay.store.connection import open_store
 from relay.store.question import open_search, search
 from relay.store.search import Indexer
 
-WORDS = (
-    ["offer", "invoice", "meeting", "garden", "blue", "contract", "delivery", "monday", "price", "engine", "letter", "summer", "report", "project", "hello"]
-)
+WORDS = [
+    "offer",
+    "invoice",
+    "meeting",
+    "garden",
+    "blue",
+    "contract",
+    "delivery",
+    "monday",
+    "price",
+    "engine",
+    "letter",
+    "summer",
+    "report",
+    "project",
+    "hello",
+]
 
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
 AT = "strftime('%Y-%m-%dT%H:%M:%fZ', 1600000000 + i * 97, 'unixepoch')"
