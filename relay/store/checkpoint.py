@@ -30,8 +30,9 @@ QUIET_LOOKS = 6
 WORRYING = 256 * 1024 * 1024
 """Octets of log that mean some reader has held a snapshot for long; said once a minute."""
 
-PATIENCE = 0.2
-"""Seconds that a truncation may hold up writers while it waits for readers to go."""
+PATIENCE = 0.02
+"""Seconds that a truncation may hold up writers while it waits for readers to go: what we allow ourselves
+when filing. It is tried again at the next look."""
 
 
 class Checkpointer:

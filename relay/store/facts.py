@@ -237,13 +237,13 @@ class Transaction:
         numbered = list(enumerate(zip(batch.ids, batch.records, strict=True), next_id))
         self._db.executemany(
             "INSERT INTO envelope (id, vault_id, position, message_id, route, reverse_path, client, tls, admitted_by, "
-            "staff_id, received_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            "evidence, staff_id, received_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             [
                 (
                     n, str(r.vault_id), r.position, i, r.route.value,
                     str(r.envelope.reverse_path) if r.envelope.reverse_path else "",
                     f"{r.envelope.client.address} {r.envelope.client.name}".strip(), r.envelope.client.tls,
-                    r.envelope.admitted_by, r.handed_in_by, text_time(r.envelope.received_at),
+                    r.envelope.admitted_by, r.evidence, r.handed_in_by, text_time(r.envelope.received_at),
                 )
                 for n, (i, r) in numbered
             ],
