@@ -189,9 +189,9 @@ CREATE TABLE envelope ( -- One accepted copy of a message: who handed it in, whe
   client       TEXT NOT NULL DEFAULT '',   -- IP address and name of the connecting host
   tls          TEXT NOT NULL DEFAULT '',   -- protocol and cipher, '' without TLS
   admitted_by  TEXT NOT NULL DEFAULT '',   -- the rule that let it in
-  evidence     TEXT NOT NULL DEFAULT '',   -- by what the forwarded original was found: 'attached', 'html-title', 'text-block' ...; '' for a copy
   staff_id     INTEGER,                    -- staff.id of who handed it in, NULL: unknown
   received_at  TEXT NOT NULL CHECK (received_at GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9]Z'), -- when it was accepted
+  evidence     TEXT NOT NULL DEFAULT '',   -- by what the forwarded original was found: 'attached', 'html-title', 'text-block' ...; '' for a copy
   UNIQUE (vault_id, position)
 );
 CREATE INDEX envelope_by_message ON envelope (message_id);
