@@ -141,7 +141,8 @@ def letter(db: sqlite.Connection, message: int) -> Row:
         db,
         "SELECT a.address, ma.role, ma.display_name, ma.address_id"
         " FROM message_address ma JOIN address a ON a.id = ma.address_id WHERE ma.message_id = ?"
-        " ORDER BY CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3 WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END, a.address",
+        " ORDER BY CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3"
+        " WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END, a.address",
         (message,),
     )
     for party in found["parties"]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.config.position import positions
 
-DOCUMENT = "\n".join(
+DOCUMENT = "\n".join(  # noqa: FLY002  a line of TOML is a line here
     [
         "# a comment with [brackets] and key = 1",
         "top = 1",
