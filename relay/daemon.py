@@ -22,7 +22,8 @@ from relay.notify import notify
 from relay.store.filing import filed_marks
 from relay.store.migrations import prepare
 from relay.vault.writer import Vault
-from relay.work.filing_process import Work, command
+from relay.work import filing_process, indexing_process
+from relay.work.filing_process import Work
 from relay.work.supervisor import Supervisor
 
 SESSIONS_GRACE = 20.0
@@ -64,9 +65,12 @@ def serve(
     """
     _raise_descriptor_limit(settings.limits.connections)
     prepare(settings.store.path)
-    filer = (filer_command or command(work(settings))) if file else None
+    kept = []
+    if file:
+        kept.append(Supervisor("filer", filer_command or filing_process.command(work(settings))))
+        kept.append(Supervisor("indexer", indexing_process.command(settings.store.path)))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings, ready, accept, filer, at))
+        return runner.run(_serve(settings, ready, accept, kept, at))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -79,19 +83,19 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(
-    settings: Settings, ready: Ready | None, accept: bool, filer: Sequence[str] | None, at: Callable[[str], None]
+    settings: Settings, ready: Ready | None, accept: bool, kept: Sequence[Supervisor], at: Callable[[str], None]
 ) -> int:
+    """The life of the daemon. `kept`: the processes beside it, the filer first."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     logger = log()
-    supervisor = Supervisor(filer) if filer else None
     endpoints: list[str] = []
     with contextlib.ExitStack() as opened:
         server: Server | None = None
         if accept:
-            vault = opened.enter_context(contextlib.closing(_vault(settings, supervisor, at)))
+            vault = opened.enter_context(contextlib.closing(_vault(settings, kept[0] if kept else None, at)))
             who = directory(settings)
             server = Server(
                 settings.capture,
@@ -104,7 +108,7 @@ async def _serve(
             )
             await server.start()
             endpoints = [str(endpoint) for endpoint in server.endpoints]
-        if supervisor:
+        for supervisor in kept:
             supervisor.start()
         notify("READY=1")
         logger.info("daemon.ready", listen=" ".join(endpoints), pid=os.getpid())
@@ -116,18 +120,19 @@ async def _serve(
         if server:
             await server.stop(SESSIONS_GRACE)
     # The vault is closed: all that was accepted is in it, and the filer can be told that no more will come.
-    if supervisor and not await supervisor.stop(FILER_GRACE):
-        logger.warning("daemon.backlog_left", why="the filer had no more time; it goes on at the next start")
+    for supervisor in kept:
+        if not await supervisor.stop(FILER_GRACE):
+            logger.warning("daemon.work_left", name=supervisor.name, why="no more time; it goes on at the next start")
     logger.info("daemon.stopped")
     return 0
 
 
-def _vault(settings: Settings, supervisor: Supervisor | None, at: Callable[[str], None]) -> Vault:
+def _vault(settings: Settings, filer: Supervisor | None, at: Callable[[str], None]) -> Vault:
     """The vault's writer, which knows what counts as filed and wakes the filer after each commit."""
     return Vault.open(
         settings.vault.path,
         filed=filed_marks(settings.store.path),
-        on_commit=(lambda _: supervisor.wake()) if supervisor else None,
+        on_commit=(lambda _: filer.wake()) if filer else None,
         at=at,
     )
 

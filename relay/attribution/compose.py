@@ -30,7 +30,7 @@ OLDEST = datetime(1980, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(days=1)
 """How far a Date may lie in the future before it counts as a defect: zones and clocks are set wrong."""
 
-FINGERPRINT = 16 * 1024
+FINGERPRINT = 8 * 1024
 """Characters of the words that a fingerprint is made of; footers that lists add come later in a mail."""
 
 UNKNOWN_TAG = "unknown-tag"

@@ -7,6 +7,7 @@ it is a patient loop in which we go on telling that we live. What is written und
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ from relay.store.facts import LARGE_PART, Transaction
 
 PATIENCE = 0.5
 """Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
+
+COMPANY = 60.0
+"""Seconds for which a program that has written here counts as being about."""
 
 LONG_WAIT = 10.0
 """Seconds of waiting for the write lock after which it is worth a line in the log, and every so often."""
@@ -57,6 +61,7 @@ class Filing:
         self._capture = frozenset(capture)
         self._directory: Directory | None = None
         self._version = -1
+        self._others_wrote = -COMPANY
         self._up_to: VaultId | None = None
         self._log = log()
         self._write_domains(alive)
@@ -76,12 +81,18 @@ class Filing:
         """Who we are now. Read again only when another connection has written something."""
         (version,) = self._db.execute("PRAGMA data_version").fetchone()
         if self._directory is None or version != self._version:
+            if self._directory is not None:
+                self._others_wrote = time.monotonic()
             rows = self._db.execute("SELECT address_key, staff_id FROM staff_address").fetchall()
             read = Directory(domains=self._domains, capture=self._capture, staff=dict(rows))
             if read != self._directory:
                 self._directory = read
             self._version = version
         return self._directory
+
+    def in_company(self) -> bool:
+        """Is another program writing to the database these days? Then we owe it pauses."""
+        return time.monotonic() - self._others_wrote < COMPANY
 
     def filed_up_to(self) -> VaultId | None:
         """The last mail object, in the vault's order, that has its outcome."""

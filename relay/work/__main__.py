@@ -1,12 +1,23 @@
-"""`python -m relay.work WORK`: the filer process, started by the supervisor and by nobody else."""
+"""`python -m relay.work file WORK`, `... index STORE`: the processes that the daemon keeps, for nobody else."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from relay import log
-from relay.work.filing_process import Work, run
+
+
+def main(role: str, subject: str) -> int:
+    log.configure()
+    if role == "index":
+        from relay.work import indexing_process  # noqa: PLC0415  neither needs what the other imports
+
+        return indexing_process.run(Path(subject))
+    from relay.work import filing_process  # noqa: PLC0415
+
+    return filing_process.run(filing_process.Work.decode(subject))
+
 
 if __name__ == "__main__":
-    log.configure()
-    sys.exit(run(Work.decode(sys.argv[1])))
+    sys.exit(main(*sys.argv[1:]))

@@ -3,7 +3,7 @@
 It has no state of its own. Where it stands is written in the same transaction as the facts, and filing
 a mail twice is filing it once, so it may die and start again at any moment. It is a guest in the
 database: reading (slow, and done with nobody waiting) happens before the transaction, the write lock
-is held for a few milliseconds at a time, and then left alone for as long.
+is held for a few milliseconds at a time, and then, when others write too, left alone for as long.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class Filer:
         records = self._compose(mails, messages, directory)
         for record in records:
             self._store.keep_large_parts(record, self._alive)
-        time.sleep(max(0.0, self._free_at - time.monotonic()))  # the pause we owe to the others
+        if self._store.in_company():
+            time.sleep(max(0.0, self._free_at - time.monotonic()))  # the pause we owe
         with self._store.writing(self._alive) as transaction:
             began = time.monotonic()
             self._at("filer.begun")

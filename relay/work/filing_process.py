@@ -1,17 +1,13 @@
-"""The filer as a process: its life beside the daemon that started it.
+"""The filer as a process: what it opens, what it does next, and when it ends.
 
-Standard input tells us what the daemon knows: an octet means "something new", end of file means "file
-what is there and go". Standard output carries our heartbeat. Nothing else is said: SIGTERM and SIGINT
-reach the whole group when a person or systemd stops the daemon, and it is the daemon that tells us.
+Mail comes first; what a CRM has written is settled when there is time. When the daemon has gone we file
+what is there, for a while, and go.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,10 +20,10 @@ from relay.lock import Lock, Taken
 from relay.store.checkpoint import Checkpointer
 from relay.store.filing import Filing
 from relay.store.opening import StoreError
-from relay.store.search import Indexer
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
 from relay.work.filer import Filer, Step
+from relay.work.lifeline import Gone, Lifeline
 from relay.work.note import Note
 
 IDLE = 1.0
@@ -36,15 +32,8 @@ IDLE = 1.0
 LAST_WORDS = 10.0
 """Seconds for which we go on filing after the daemon has gone."""
 
-BEAT = 5.0
-"""Seconds between two heartbeats while nothing happens."""
-
-INDEX_EVERY = 0.25
-"""Seconds between two looks of the search index at new mail while there is a backlog. Each look costs a
-commit; search.db may be a second behind."""
-
-INDEX_STEP = 600
-"""Messages in one such look: more than are filed in between, and a fraction of a second of work."""
+SETTLE_EVERY = 0.5
+"""Seconds between two looks at what a CRM has written while there is a backlog of mail."""
 
 TROUBLE = 2.0
 """Seconds to wait after the database refused us (a full disk, an I/O error) before the next attempt."""
@@ -70,51 +59,14 @@ class Work:
 
 def command(work: Work) -> tuple[str, ...]:
     """The command line that runs the filer for `work` with the interpreter that runs us."""
-    return (sys.executable, "-m", "relay.work", work.encode())
-
-
-class _Gone(Exception):  # noqa: N818  not an error: the daemon has gone and so do we
-    pass
-
-
-class _Daemon:
-    """Our line to the daemon."""
-
-    def __init__(self) -> None:
-        self._beaten = 0.0
-        self._leave_by: float | None = None
-        os.set_blocking(1, False)
-
-    @property
-    def gone(self) -> bool:
-        return self._leave_by is not None
-
-    def beat(self) -> None:
-        """Tell that we live (not oftener than needed). Raises _Gone when it is time to stop at once."""
-        now = time.monotonic()
-        if now - self._beaten > BEAT / 5:
-            self._beaten = now
-            with contextlib.suppress(OSError):  # a full pipe has beats enough; a closed one has no reader
-                os.write(1, b".")
-            self.listen(0.0)
-        if self._leave_by is not None and now > self._leave_by:
-            raise _Gone
-
-    def listen(self, seconds: float) -> None:
-        """Wait for news, at most so long."""
-        if self._leave_by is not None:
-            return
-        ready, _, _ = select.select([0], [], [], seconds)
-        if ready and not os.read(0, 65536):
-            self._leave_by = time.monotonic() + LAST_WORDS
+    return (sys.executable, "-m", "relay.work", "file", work.encode())
 
 
 def run(work: Work, *, at: Step = lambda _: None) -> int:
     """File until the daemon goes. Returns the exit status."""
-    for ignored in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
-    daemon = _Daemon()
+    daemon = Lifeline(LAST_WORDS)
     log = logs.log()
+    settled = 0.0
     try:
         with _alone(work, daemon.beat), contextlib.ExitStack() as opened:
             store = opened.enter_context(
@@ -122,12 +74,14 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             )
             reader = opened.enter_context(contextlib.closing(Reader(work.vault)))
             note = opened.enter_context(contextlib.closing(Note(work.vault / "filer.note")))
-            indexer = opened.enter_context(contextlib.closing(Indexer(work.store)))
             opened.enter_context(contextlib.closing(Checkpointer(work.store)))
-            rounds = _Rounds(Filer(reader, store, note, alive=daemon.beat, at=at), store, indexer, daemon.beat)
+            filer = Filer(reader, store, note, alive=daemon.beat, at=at)
             while True:
                 try:
-                    done = rounds.next()
+                    done = filer.step()
+                    if not done or time.monotonic() - settled > SETTLE_EVERY:
+                        done += store.settle(daemon.beat)
+                        settled = time.monotonic()
                 except (sqlite.Error, VaultError) as error:
                     log.error("store.refused", why=str(error), again_in_s=TROUBLE)  # noqa: TRY400  no fault of ours
                     daemon.listen(TROUBLE)
@@ -137,31 +91,11 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
                     if not done:
                         daemon.listen(IDLE)
                 daemon.beat()
-    except _Gone:
+    except Gone:
         return 0
     except (StoreError, VaultError, OSError) as error:
         log.error("filer.cannot_work", why=str(error))  # noqa: TRY400  the sentence says it all
         return 1
-
-
-class _Rounds:
-    """What is to be done next: mail first, the index often enough, what a CRM has written when there is time."""
-
-    def __init__(self, filer: Filer, store: Filing, indexer: Indexer, beat: Callable[[], None]) -> None:
-        self._filer = filer
-        self._store = store
-        self._indexer = indexer
-        self._beat = beat
-        self._indexed_at = 0.0
-
-    def next(self) -> int:
-        """One round. Returns how much was done; 0: there is nothing to do. Raises what the databases raise."""
-        filed = self._filer.step()
-        if filed and time.monotonic() - self._indexed_at < INDEX_EVERY:
-            return filed
-        done = filed + self._indexer.catch_up(INDEX_STEP)
-        self._indexed_at = time.monotonic()
-        return done if filed else done + self._store.settle(self._beat)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
-"""The supervisor: keeps one filer process alive beside the event loop.
+"""The supervisor: keeps one process alive beside the event loop: the filer, the indexer.
 
 The filer reads hostile octets with native code, so it is a process of its own, started by exec (a
 fork would inherit our sockets, threads and SQLite locks). We hold its standard input: an octet there
-means "something new in the vault", end of file means "finish and exit", so it never outlives us. Its
-standard output is its heartbeat. The supervisor knows nothing of mail.
+means "something new", end of file means "finish and exit", so it never outlives us. Its standard output
+is its heartbeat (`lifeline` is the other end). The supervisor knows nothing of mail.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from collections.abc import Sequence
 from relay.log import log
 
 HEARTBEAT_LIMIT = 60.0
-"""Seconds without a heartbeat after which the filer is taken for stuck and killed. The slowest honest
+"""Seconds without a heartbeat after which a process is taken for stuck and killed. The slowest honest
 work between two heartbeats (reading a 50 MiB mail on a loaded machine) takes about two."""
 
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each restart in a row: the first is quick, since a mail that kills its reader must be
-met again to be known; the later ones spare a machine on which no filer can live."""
+met again to be known; the later ones spare a machine on which it cannot live."""
 
 LIVED_WELL = 60.0
 """Seconds of life after which the next death counts as the first again."""
 
 
 class Supervisor:
-    """Runs `command` until `stop`. `wake` may be called at any time, from the loop's thread."""
+    """Runs `command` until `stop`, and calls it `name` in the log. `wake` belongs to the loop's thread."""
 
-    def __init__(self, command: Sequence[str], *, heartbeat_limit: float = HEARTBEAT_LIMIT) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, heartbeat_limit: float = HEARTBEAT_LIMIT) -> None:
+        self.name = name
         self._command = command
         self._heartbeat_limit = heartbeat_limit
         self._process: Process | None = None
@@ -42,7 +43,7 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the running filer."""
+        """The process id, None while there is none."""
         process = self._process
         return None if process is None or process.returncode is not None else process.pid
 
@@ -50,7 +51,7 @@ class Supervisor:
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     def wake(self) -> None:
-        """Tell the filer that the vault holds something new."""
+        """Tell the process that there is something new."""
         process = self._process
         if process is None or process.stdin is None or process.stdin.is_closing():
             return
@@ -83,7 +84,7 @@ class Supervisor:
             deaths = 1 if lived > LIVED_WELL else deaths + 1
             pause = PAUSES[min(deaths, len(PAUSES)) - 1]
             self.restarts += 1
-            self._log.error("filer.died", status=_why(code), lived_s=round(lived, 1), restart_in_s=pause)
+            self._log.error(f"{self.name}.died", status=_why(code), lived_s=round(lived, 1), restart_in_s=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
@@ -91,11 +92,11 @@ class Supervisor:
         try:
             process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
         except OSError as error:
-            self._log.error("filer.not_started", why=str(error))
+            self._log.error(f"{self.name}.not_started", why=str(error))
             return -1
         self._process = process
         self.wake()  # what was said while there was nobody to hear it
-        self._log.info("filer.started", pid=process.pid)
+        self._log.info(f"{self.name}.started", pid=process.pid)
         if self._stopping.is_set() and process.stdin is not None:
             process.stdin.close()
         await self._watch(process)
@@ -108,7 +109,7 @@ class Supervisor:
             try:
                 beat = await asyncio.wait_for(process.stdout.read(4096), self._heartbeat_limit)
             except TimeoutError:
-                self._log.error("filer.stuck", pid=process.pid, silent_s=self._heartbeat_limit)
+                self._log.error(f"{self.name}.stuck", pid=process.pid, silent_s=self._heartbeat_limit)
                 self._kill()
                 return
             if not beat:

@@ -43,7 +43,7 @@ async def main(folder: str, step: str, count: str, segment_size: str) -> None:
         at=at,
     )
     await server.start()
-    print(server.endpoints[0].port, flush=True)  # noqa: T201  the test reads it
+    print(server.endpoints[0].port, flush=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()

@@ -132,7 +132,7 @@ def test_nobody_is_told_before_the_commit(within, folder):
 
     async def use(vault):
         vault.hand_over(mail(), told.append)
-        while not told:  # noqa: ASYNC110  told by a plain function
+        while not told:
             await asyncio.sleep(0)
 
     within(use, at=at)
@@ -151,7 +151,7 @@ def test_all_that_wait_go_in_one_commit(within):
 
     async def use(vault):
         first = asyncio.ensure_future(vault.put(mail()))
-        while not begun:  # noqa: ASYNC110  set by another thread
+        while not begun:
             await asyncio.sleep(0)
         others = [asyncio.ensure_future(vault.put(mail())) for _ in range(writer.BATCH_MAILS)]
         await asyncio.sleep(0)
@@ -406,7 +406,7 @@ def test_the_log_is_bounded_and_emptied_when_quiet(within, folder):
         (log,) = folder.glob("*-wal")
         largest = log.stat().st_size
         deadline = time.monotonic() + 60
-        while log.stat().st_size and time.monotonic() < deadline:  # noqa: ASYNC110  another thread empties it
+        while log.stat().st_size and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
         return largest, log.stat().st_size
 

@@ -43,7 +43,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_news_reach_the_child_and_the_end_lets_it_finish(out: Path) -> None:
     async def story() -> None:
-        supervisor = Supervisor(child("faithful", out))
+        supervisor = Supervisor("child", child("faithful", out))
         supervisor.start()
         await until(out, 1, "born")
         await until(out, 1, "woken")  # a new child is told once: it may have missed news
@@ -58,7 +58,7 @@ def test_news_reach_the_child_and_the_end_lets_it_finish(out: Path) -> None:
 
 def test_a_child_that_dies_is_started_again(out: Path) -> None:
     async def story() -> None:
-        supervisor = Supervisor(child("short-lived", out))
+        supervisor = Supervisor("child", child("short-lived", out))
         supervisor.start()
         await until(out, 3, "born")
         assert supervisor.restarts >= 2
@@ -69,7 +69,7 @@ def test_a_child_that_dies_is_started_again(out: Path) -> None:
 
 def test_a_child_without_a_heartbeat_is_killed_and_started_again(out: Path) -> None:
     async def story() -> None:
-        supervisor = Supervisor(child("silent", out), heartbeat_limit=0.5)
+        supervisor = Supervisor("child", child("silent", out), heartbeat_limit=0.5)
         supervisor.start()
         await until(out, 2, "born")
         await supervisor.stop(0.1)
@@ -79,7 +79,7 @@ def test_a_child_without_a_heartbeat_is_killed_and_started_again(out: Path) -> N
 
 def test_a_child_that_will_not_end_is_killed_after_the_grace(out: Path) -> None:
     async def story() -> bool:
-        supervisor = Supervisor(child("deaf", out))
+        supervisor = Supervisor("child", child("deaf", out))
         supervisor.start()
         await until(out, 1, "born")
         finished = await supervisor.stop(0.2)
@@ -91,7 +91,7 @@ def test_a_child_that_will_not_end_is_killed_after_the_grace(out: Path) -> None:
 
 def test_a_command_that_cannot_be_started_is_tried_again_and_stops_at_once(out: Path) -> None:
     async def story() -> bool:
-        supervisor = Supervisor((str(out / "missing"),))
+        supervisor = Supervisor("child", (str(out / "missing"),))
         supervisor.start()
         while supervisor.restarts < 2:
             await asyncio.sleep(0.01)
