@@ -7,6 +7,7 @@ it is a patient loop in which we go on telling that we live. What is written und
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -62,6 +63,8 @@ class Filing:
         self._directory: Directory | None = None
         self._version = -1
         self._others_wrote = -COMPANY
+        self.turn = threading.Lock()
+        """Held while we write, so that the checkpointer can do its last step in between."""
         self._up_to: VaultId | None = None
         self._log = log()
         self._write_domains(alive)
@@ -102,19 +105,15 @@ class Filing:
     @contextmanager
     def writing(self, alive: Callable[[], None] = lambda: None) -> Iterator[Transaction]:
         """The write lock, however long a CRM keeps it; COMMIT at the end, ROLLBACK when anything is raised."""
-        self._begin(alive)
-        try:
-            yield Transaction(self._db)
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        try:
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        with self.turn:
+            self._begin(alive)
+            try:
+                yield Transaction(self._db)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
     def _begin(self, alive: Callable[[], None]) -> None:
         self._db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")

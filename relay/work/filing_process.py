@@ -74,7 +74,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             )
             reader = opened.enter_context(contextlib.closing(Reader(work.vault)))
             note = opened.enter_context(contextlib.closing(Note(work.vault / "filer.note")))
-            opened.enter_context(contextlib.closing(Checkpointer(work.store)))
+            opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn)))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
             while True:
                 try:
