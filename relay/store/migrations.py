@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
 from relay import sqlite
 from relay.store.opening import APPLICATION_ID, StoreError, connect, refused
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 SET = "relay"
 """The name under which sqlite-utils remembers our migrations."""
@@ -51,11 +53,16 @@ def statements(script: str) -> Iterator[str]:
         raise ValueError(f"an unfinished statement at the end of a schema file: {collected[:60]!r}")
 
 
-def _migrations() -> Migrations:
+def _apply(connection: sqlite.Connection) -> None:
+    """Apply what has not been applied, in the transaction that is open."""
+    # Only here: it takes 35 ms to import, and every command opens the database.
+    from sqlite_utils import Database, Migrations  # noqa: PLC0415
+
     migrations = Migrations(SET)
     for name, script in scripts():
         migrations(name=name)(_step(script))
-    return migrations
+    # recursive_triggers stays as `connect` set it; plug-ins of sqlite-utils have no business here.
+    migrations.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
 
 
 def _step(script: str) -> Callable[[Database], None]:
@@ -117,9 +124,7 @@ def prepare(path: Path) -> None:
         # Looked at again under the lock: another process may have been faster, or newer.
         _must_be_ours(path, connection)
         if _version(connection) != (APPLICATION_ID, VERSION):
-            # recursive_triggers stays as `connect` set it; plug-ins of sqlite-utils have no business here.
-            database = Database(connection, recursive_triggers=False, execute_plugins=False)
-            _migrations().apply(database)
+            _apply(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")

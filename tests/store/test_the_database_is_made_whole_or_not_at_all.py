@@ -153,3 +153,12 @@ def test_a_trigger_that_a_stranger_planted_is_found(store: Path) -> None:
     found = {tuple(difference.row.values()) for difference in schema_differences(connection)}
     connection.close()
     assert found == {("x_spy", "message"), ("trigger", "_match_insert")}
+
+
+def test_opening_a_database_does_not_load_what_only_making_one_needs(store: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from relay.store.connection import open_store\n"
+        f"open_store(Path({str(store)!r})).close(); print('sqlite_utils' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"
