@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -72,15 +72,19 @@ def page(before: str) -> Callable[[F], F]:
     return decorate
 
 
+def _encoding(stream: TextIO) -> str:
+    return (getattr(stream, "encoding", None) or "ascii").lower()
+
+
 def answer(value: object) -> None:
-    """One JSON document on standard output."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
+    """One JSON document on standard output; characters that it cannot take are escaped as JSON has it."""
+    json.dump(value, sys.stdout, ensure_ascii=not _encoding(sys.stdout).startswith("utf"), indent=2)
     sys.stdout.write("\n")
 
 
 def say(lines: Iterable[str], *, err: bool = False) -> None:
     """Lines on standard output; characters that it cannot take become question marks."""
     stream = sys.stderr if err else sys.stdout
-    encoding = getattr(stream, "encoding", None) or "ascii"
+    encoding = _encoding(stream)
     for line in lines:
         stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")

@@ -39,7 +39,7 @@ path = "vault"
 """
 
 QUERY = """\
-SELECT originated_at, direction, author_name, subject, attachment_count
+SELECT originated_at, direction, author_name, subject
   FROM lead_timeline
  WHERE lead_id = 1
  ORDER BY originated_at DESC, message_id DESC
@@ -73,19 +73,13 @@ def _show(folder: Path, *, keep: bool) -> int:
     file.write_text(CONFIGURATION, encoding="utf-8")
     (folder / "shared").mkdir()
     with daemon(file) as port:
-        say([_step(display, f"A relay listens on 127.0.0.1:{port}; its database is {folder}/shared/relay.db")])
+        say(_step(display, f"A relay listens on 127.0.0.1:{port}. Its database:"))
+        say([f"   {folder}/shared/relay.db"])
         with contextlib.closing(open_store(folder / "shared" / "relay.db")) as db:
             add_staff(db, "Bob Baker", ["bob@example.org"])
             add_lead(db, "Anna Lindqvist", ["anna@lindqvist.example"], organization="Lindqvist AB")
-            say(
-                [
-                    _step(
-                        display,
-                        "Bob is one of us, Anna <anna@lindqvist.example> is a lead. Now real mail, by SMTP:",
-                    )
-                ]
-            )
-            _send(port)
+            say(["", *_step(display, "Bob is one of us, Anna is a lead. Bob sends real mail to the relay, by SMTP:")])
+            _send(port, display)
             if not _filed(db, 3):
                 say(["bcc-relay: the mail did not arrive on the timeline in time; --keep leaves the folder"], err=True)
                 return 1
@@ -126,10 +120,11 @@ def daemon(file: Path) -> Iterator[int]:
             process.stdout.close()
 
 
-def _send(port: int) -> None:
+def _send(port: int, display: Screen) -> None:
     import smtplib
 
     from relay.cli.demonstration_mail import mails
+    from relay.cli.terminal import wrap
 
     try:
         with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.org", timeout=PATIENCE) as client:
@@ -138,7 +133,9 @@ def _send(port: int) -> None:
                 client.mail("bob@example.org")
                 client.rcpt("crm@crm.example.org")
                 code, text = client.data(content)
-                say([f"   {what}", f"   {code} {text.decode('ascii', 'replace')}"])
+                reply = f"{code} {text.decode('ascii', 'replace')}"
+                say(["   " + line for line in wrap(what, display.columns - 3)])
+                say(["   " + display.paint(reply, "green" if code == 250 else "red")])
                 if code != 250:
                     raise click.ClickException("the relay did not take the mail")
     except (smtplib.SMTPException, OSError) as error:
@@ -162,7 +159,7 @@ def _tell(db: sqlite.Connection) -> None:
     from relay.store import reading
 
     display = screen()
-    say(["", _step(display, "bcc-relay timeline anna@lindqvist.example"), ""])
+    say(["", *_step(display, "bcc-relay timeline anna@lindqvist.example"), ""])
     found = reading.timeline(db, 1, 50)
     names = Names(
         staff=reading.staff_names(db, {row["staff_id"] for row in found}),
@@ -170,10 +167,14 @@ def _tell(db: sqlite.Connection) -> None:
         deals=reading.deal_titles(db, {row["deal_id"] for row in found}),
     )
     say(timeline_page(reading.lead(db, 1), found, names, display, datetime.now(UTC)))
-    say(["", _step(display, "The same for any CRM, in any language, from the file relay.db:"), "", QUERY, ""])
+    say(["", *_step(display, "The same for any CRM, in any language, from the file relay.db:"), "", QUERY, ""])
     answered = reading.rows(db, QUERY)
     say(table([list(answered[0]), *([str(value) for value in row.values()] for row in answered)], display, flexible=3))
 
 
-def _step(display: Screen, text: str) -> str:
-    return display.paint(display.sign("▸ ", "> ") + text, "bold")
+def _step(display: Screen, text: str) -> list[str]:
+    from relay.cli.terminal import wrap
+
+    sign = display.sign("▸ ", "> ")
+    lines = wrap(text, display.columns - len(sign))
+    return [display.paint((sign if at == 0 else "  ") + line, "bold") for at, line in enumerate(lines)]

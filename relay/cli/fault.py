@@ -10,8 +10,8 @@ import errno
 import sys
 
 _ADVICE = {
-    errno.EACCES: "no right to; run as the user that runs the relay, or give this user the folder",
-    errno.EPERM: "no right to; run as the user that runs the relay, or give this user the folder",
+    errno.EACCES: "permission denied; run as the user that runs the relay, or give this user rights on the folder",
+    errno.EPERM: "permission denied; run as the user that runs the relay, or give this user rights on the folder",
     errno.EROFS: "the disk is read-only",
     errno.ENOSPC: "the disk is full; make room and try again",
     errno.EDQUOT: "the disk quota is used up; make room and try again",

@@ -49,6 +49,7 @@ def status(context: click.Context, as_json: bool) -> None:
 def observe(settings: Settings, db: sqlite.Connection) -> dict[str, Any]:
     """Everything that `judge` looks at. Times are UTC text, sizes octets."""
     from relay.mail.envelope import VaultId
+    from relay.store.facts import text_time
     from relay.store.reading import counts
     from relay.vault.reader import Reader
 
@@ -58,11 +59,7 @@ def observe(settings: Settings, db: sqlite.Connection) -> dict[str, Any]:
         found["backlog"] = vault.count_after(filed)
         waiting = vault.after(filed, 1, 1) if found["backlog"] else []
         last = vault.last()
-    found["oldest_waiting_at"] = (
-        waiting[0][1].envelope.received_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if waiting
-        else None
-    )
+    found["oldest_waiting_at"] = text_time(waiting[0][1].envelope.received_at) if waiting else None
     found["last_vault_id"] = str(last) if last else None
     found["accepting"] = held(settings.vault.path / "writer.lock")
     found["filing"] = held(settings.vault.path / "filer.lock")

@@ -57,7 +57,7 @@ def status_page(found: Mapping[str, Any], display: Screen, now: datetime) -> lis
         "Last capture": last + (f", {found['last_vault_id']}" if found["last_vault_id"] else ""),
         "Messages": f"{found['messages']:,}, {found['unresolved']:,} unresolved, {found['unparsed']:,} unparsed",
         "People": f"{many(found['leads'], 'lead')}, {found['staff']:,} staff",
-        "Database": f"{found['store']} ({octets(found['store_size'])}, log {octets(found['wal_size'])})",
+        "Database": f"{found['store']} ({octets(found['store_size'])}, write-ahead log {octets(found['wal_size'])})",
         "Vault": found["vault"],
         "Disk free": octets(found["disk_free"]),
     }

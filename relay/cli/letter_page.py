@@ -15,6 +15,16 @@ from relay.cli.words import in_full, octets
 Row = Mapping[str, Any]
 
 _ROLES = {"from": "From", "sender": "Sender", "reply-to": "Reply to", "to": "To", "cc": "Cc", "bcc": "Bcc"}
+_REASONS = {
+    "author-ours": "one of us wrote it",
+    "author-outside": "somebody outside wrote it",
+    "only-ours": "only we are on it",
+    "no-other-party": "one of us wrote it, to nobody that is named",
+    "no-author": "it does not say who wrote it",
+    "sender-not-recovered": "the forward does not say who wrote it",
+}
+"""`message.direction_reason` in words."""
+
 _LABEL = 12
 LINES = 2000
 """Lines of text shown: a person reads no more, and --json has all of it."""
@@ -97,10 +107,21 @@ def _parts(parts: Sequence[Row], display: Screen) -> list[str]:
     return lines
 
 
+def _no_lead(found: Row) -> str:
+    """Why there is no lead, or what brings one."""
+    if found["direction"] == "internal":
+        return "none: mail among ourselves"
+    if found["dismissed_at"]:
+        return "none; dismissed"
+    if any(not party["staff"] for party in found["parties"]):
+        return f"none: bcc-relay lead add --from {found['id']}, or attach {found['id']} LEAD"
+    return f"none: bcc-relay attach {found['id']} LEAD"
+
+
 def _why(found: Row, display: Screen) -> list[str]:
     """Where it stands and why: the part that answers questions."""
     lines: list[str] = []
-    reason = neutral(found["direction_reason"]).replace("-", " ")
+    reason = neutral(_REASONS.get(found["direction_reason"]) or found["direction_reason"])
     lines += _labelled(
         "Direction",
         [f"{arrow(found['direction'], display).rstrip()} {found['direction']}" + (f": {reason}" if reason else "")],
@@ -112,14 +133,7 @@ def _why(found: Row, display: Screen) -> list[str]:
         told = f"{neutral(each['name'] or '(no name)')}, lead {each['lead_id']}: {why}{deal}"
         lines += _labelled("Lead" if at == 0 else "", [told], display)
     if not found["leads"]:
-        told = (
-            "none; dismissed"
-            if found["dismissed_at"]
-            else f"none: bcc-relay lead add --from {found['id']}, or attach {found['id']} LEAD"
-        )
-        lines += _labelled(
-            "Lead", [told if found["direction"] != "internal" else "none: mail among ourselves"], display
-        )
+        lines += _labelled("Lead", [_no_lead(found)], display)
     for each in found["envelopes"]:
         who = neutral(each["staff_name"] or each["reverse_path"] or "<>")
         lines += _labelled(

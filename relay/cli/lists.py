@@ -20,14 +20,20 @@ _WHY = {
 }
 
 
-def _page(head: list[str], rows: list[list[str]], display: Screen, *, flexible: int, none: str) -> list[str]:
+def _page(
+    head: list[str], rows: list[list[str]], display: Screen, *, flexible: int, none: str, older: str = ""
+) -> list[str]:
+    """`older`: the command whose next page begins after the last row, when there may be one."""
     if not rows:
         return [display.paint(none, "dim")]
     lines = table([head, *rows], display, flexible=flexible)
-    return [display.paint(lines[0], "bold"), *lines[1:]]
+    lines[0] = display.paint(lines[0], "bold")
+    if older:
+        lines += ["", display.paint(f"older: bcc-relay {older} --before {rows[-1][0]}", "dim")]
+    return lines
 
 
-def staff_page(rows: Sequence[Row], display: Screen) -> list[str]:
+def staff_page(rows: Sequence[Row], display: Screen, *, more: bool = False) -> list[str]:
     """Our people."""
     return _page(
         ["ID", "NAME", "ROLE", "ADDRESSES"],
@@ -43,12 +49,13 @@ def staff_page(rows: Sequence[Row], display: Screen) -> list[str]:
         display,
         flexible=3,
         none="no staff yet: bcc-relay staff add NAME ADDRESS",
+        older="staff list" if more else "",
     )
 
 
-def leads_page(rows: Sequence[Row], display: Screen, now: datetime, *, more: bool) -> list[str]:
+def leads_page(rows: Sequence[Row], display: Screen, now: datetime, *, more: bool = False) -> list[str]:
     """Leads with the time of their last mail."""
-    lines = _page(
+    return _page(
         ["ID", "NAME", "ORGANIZATION", "STATUS", "LAST MAIL", "ADDRESSES"],
         [
             [
@@ -64,11 +71,7 @@ def leads_page(rows: Sequence[Row], display: Screen, now: datetime, *, more: boo
         display,
         flexible=5,
         none="no leads yet: bcc-relay lead add NAME ADDRESS",
-    )
-    return (
-        [*lines, display.paint(f"older: bcc-relay lead list --before {rows[-1]['id']}", "dim")]
-        if more and rows
-        else lines
+        older="lead list" if more else "",
     )
 
 
@@ -90,8 +93,9 @@ def lead_page(row: Row, display: Screen, now: datetime) -> list[str]:
     return lines
 
 
-def deals_page(rows: Sequence[Row], display: Screen) -> list[str]:
-    """Deals with their leads."""
+def deals_page(rows: Sequence[Row], display: Screen, *, lead: str | None = None, more: bool = False) -> list[str]:
+    """Deals with their leads. `lead` is how the one lead was named that was asked for."""
+    only = f" --lead {neutral(lead)}" if lead else ""
     return _page(
         ["ID", "TITLE", "LEAD", "KIND", "STATE"],
         [
@@ -107,6 +111,7 @@ def deals_page(rows: Sequence[Row], display: Screen) -> list[str]:
         display,
         flexible=1,
         none="no deals yet: bcc-relay deal add LEAD TITLE",
+        older=f"deal list{only}" if more else "",
     )
 
 
@@ -116,13 +121,18 @@ def unresolved_page(rows: Sequence[Row], display: Screen, now: datetime, *, more
         return [display.paint("nothing waits", "dim")]
     ellipsis = display.sign("…", "...")
     lines: list[str] = []
-    for row in rows:
+    times = [when(row["originated_at"], now) for row in rows]
+    time_columns = max(map(len, times))
+    numbers = [f"#{row['message_id']}" for row in rows]
+    number_columns = max(map(len, numbers))
+    room = display.columns - 3 - time_columns - 2 - number_columns - 2
+    for row, at, id_ in zip(rows, times, numbers, strict=True):
         address = f"<{neutral(row['party_address'])}>" if row["party_address"] else ""
         party = " ".join(filter(None, [neutral(row["party_name"] or ""), address]))
         others = f" and {row['party_count'] - 1} more" if row["party_count"] and row["party_count"] > 1 else ""
-        number = display.paint(f"#{row['message_id']}", "dim")
-        subject = fit(neutral(row["subject"]) or "(no subject)", display.columns - 32, ellipsis=ellipsis)
-        lines.append(f"{arrow(row['direction'], display)} {when(row['originated_at'], now)}  {number}  {subject}")
+        number = display.paint(id_.ljust(number_columns), "dim")
+        subject = fit(neutral(row["subject"]) or "(no subject)", room, ellipsis=ellipsis)
+        lines.append(f"{arrow(row['direction'], display)} {at.ljust(time_columns)}  {number}  {subject}")
         why = _WHY.get(row["why"], str(row["why"])) + (f": {party}{others}" if party else "")
         lines.append("   " + display.paint(fit(why, display.columns - 3, ellipsis=ellipsis), "yellow"))
     lines += ["", display.paint("bcc-relay lead add --from ID | attach ID LEAD | unresolved dismiss ID", "dim")]

@@ -46,6 +46,7 @@ def page_before(db: sqlite.Connection, before: str | None) -> tuple[str, int] | 
     """The place in a list that --before names: a MESSAGE, or a time. Raises NotFoundError."""
     if before is None:
         return None
+    from relay.store.facts import text_time
     from relay.store.finding import find_message
     from relay.store.reading import place
 
@@ -55,7 +56,7 @@ def page_before(db: sqlite.Connection, before: str | None) -> tuple[str, int] | 
         except (ValueError, OverflowError):
             pass
         else:
-            return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"), 0
+            return text_time(moment), 0
     return place(db, find_message(db, before))
 
 

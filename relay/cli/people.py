@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 import click
@@ -24,12 +25,19 @@ def staff_add(context: click.Context, name: str, address: tuple[str, ...]) -> No
 
     Addresses in the company's own domains are known anyway; a name makes them a person.
     """
+    from relay.store.finding import NotFoundError, find_lead
     from relay.store.people import add_staff
 
     db = store(context, write=True)
     number = add_staff(db, _name(name), address)
     settle(db)
     click.echo(number)
+    for each in address:
+        with contextlib.suppress(NotFoundError):
+            told = (
+                f"note: {each} is an address of lead {find_lead(db, each)} too; what is ours brings no mail to a lead"
+            )
+            say([told], err=True)
 
 
 @staff.command("list")
@@ -43,7 +51,7 @@ def staff_list(context: click.Context, limit: int, before: str | None, as_json: 
     from relay.store.reading import staff as read
 
     found = read(store(context), limit, number_before(before))
-    answer(found) if as_json else say(staff_page(found, screen()))
+    answer(found) if as_json else say(staff_page(found, screen(), more=len(found) == limit))
 
 
 @staff.command("leave")
@@ -87,6 +95,7 @@ def lead_add(
     All old mail of its addresses is on it at once. With --from, the name and the address come from the
     message; a NAME given wins.
     """
+    from relay.cli.terminal import neutral
     from relay.store.people import add_lead
 
     if name is None and message is None:
@@ -95,9 +104,13 @@ def lead_add(
     wanted = list(address)
     if message is not None:
         name, wanted = _from_message(db, message, name, wanted)
-    number, attached = add_lead(db, _name(name or ""), wanted, external_id=external_id, organization=organization)
+    name = _name(name or "")
+    number, attached = add_lead(db, name, wanted, external_id=external_id, organization=organization)
     settle(db)
     click.echo(number)
+    if message is not None:
+        written = f"{neutral(name)} <{wanted[-1]}>" if name != wanted[-1] else name
+        say([f"lead {number} is {written}"], err=True)
     _tell_attached(attached, number)
 
 
@@ -205,7 +218,7 @@ def deal_list(context: click.Context, lead: str | None, limit: int, before: str 
 
     db = store(context)
     found = deals(db, find_lead(db, lead) if lead else None, limit, number_before(before))
-    answer(found) if as_json else say(deals_page(found, screen()))
+    answer(found) if as_json else say(deals_page(found, screen(), lead=lead, more=len(found) == limit))
 
 
 def _name(written: str) -> str:

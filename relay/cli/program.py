@@ -10,10 +10,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from relay.cli import deciding, demonstration, filing, health, people, reading, serving, settings
+from relay.cli import configuring, deciding, demonstration, filing, health, people, reading, serving
 from relay.cli.command import Group
 from relay.cli.fault import sentence
 
@@ -25,7 +26,7 @@ USAGE, UNKNOWN = 2, 3
     "-c",
     "--config",
     metavar="FILE",
-    help="The configuration. Default: $BCC_RELAY_CONFIG, ./bcc-relay.toml, /etc/bcc-relay/bcc-relay.toml.",
+    help="The configuration. Default: $BCC_RELAY_CONFIG, or bcc-relay.toml here, or in /etc/bcc-relay.",
 )
 @click.pass_context
 def program(context: click.Context, config: str | None) -> None:
@@ -34,13 +35,13 @@ def program(context: click.Context, config: str | None) -> None:
     A MESSAGE is its id, <Message-ID>, or the id in the 250 reply. A LEAD (DEAL) is its id, ext:X for an
     external id, or an address. Everything that reads has --json.
     """
-    context.obj = config
+    context.obj = config and os.fsdecode(config.encode())  # a file name in the locale's own form
 
 
 for _command in (
     demonstration.demo,
     serving.serve,
-    settings.config,
+    configuring.config,
     people.staff,
     people.lead,
     people.deal,
@@ -60,7 +61,9 @@ for _command in (
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line. Returns its exit status; nothing foreseeable is raised."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(map(_readable, sys.argv[1:] if arguments is None else arguments))
+    if sys.stdout is None:  # started with a closed standard output: what is said goes nowhere
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for the life of the process
     try:
         status = program.main(words, prog_name="bcc-relay", standalone_mode=False)
         sys.stdout.flush()
@@ -85,7 +88,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         told = sentence(error)
         if told is None:
             raise  # our own fault: the traceback is what a developer needs
-        _complain(told)
+        _complain(told, named=not _tells_place(error))
         return UNKNOWN if _is_status(words) else 1
     return status if isinstance(status, int) else 0
 
@@ -107,6 +110,21 @@ def _is_status(words: list[str]) -> bool:
     return False
 
 
-def _complain(told: str) -> None:
+def _readable(word: str) -> str:
+    """A word of the command line as UTF-8, also where the locale knows ASCII only.
+
+    Python keeps octets that the locale does not know as lone surrogates, which no database takes.
+    """
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _tells_place(error: Exception) -> bool:
+    """Mistakes in the configuration begin with file and line, so that an editor can go there."""
+    mistakes = getattr(error, "mistakes", ())
+    return any(each.line for each in mistakes)
+
+
+def _complain(told: str, *, named: bool = True) -> None:
+    """To standard error, each line with our name before it (unless it begins with a place)."""
     for line in told.splitlines():
-        click.echo(f"bcc-relay: {line}", err=True)
+        click.echo(f"bcc-relay: {line}" if named else line, err=True)

@@ -40,7 +40,7 @@ def timeline(context: click.Context, lead: str, limit: int, before: str | None, 
         deals=reading.deal_titles(db, {row["deal_id"] for row in found}),
     )
     who = None if before else reading.lead(db, number)
-    say(timeline_page(who, found, names, screen(), datetime.now(UTC), more=f"{lead}" if len(found) == limit else ""))
+    say(timeline_page(who, found, names, screen(), datetime.now(UTC), more=lead if len(found) == limit else ""))
 
 
 @click.command(cls=Command)
@@ -76,9 +76,10 @@ def show(context: click.Context, message: str, as_json: bool) -> None:
 def raw(context: click.Context, message: str, envelope: int) -> None:
     """Write the exact bytes received.
 
-    To standard output. A message that was handed in several times has several copies. The id of a 250
-    reply gives what came under that id, filed or not.
+    To standard output; a terminal gets them without what could do it harm. A message that was handed in
+    several times has several copies. The id of a 250 reply gives what came under that id, filed or not.
     """
+    from relay.cli.terminal import neutral_lines
     from relay.mail.envelope import VaultId
     from relay.store.finding import NotFoundError, find_message
     from relay.store.reading import envelopes
@@ -89,16 +90,18 @@ def raw(context: click.Context, message: str, envelope: int) -> None:
         db = store(context)
         copies = list(dict.fromkeys(each["vault_id"] for each in envelopes(db, find_message(db, message))))
         if envelope > len(copies):
-            raise NotFoundError(
-                f"message {message} was accepted {len(copies)} times; --envelope goes from 1 to {len(copies)}"
-            )
+            times = "once" if len(copies) == 1 else f"{len(copies)} times"
+            raise NotFoundError(f"message {message} was accepted {times}; there is no --envelope {envelope}")
         vault_id = VaultId.read(copies[envelope - 1])
     assert vault_id is not None  # noqa: S101  the database holds vault ids only
     with Reader(configuration(context).settings.vault.path) as vault:
         mail = vault.get(vault_id)
     if mail is None:
         raise NotFoundError(f"the vault does not hold {vault_id}; see [vault] path and keep")
-    sys.stdout.buffer.write(mail.content)
+    if sys.stdout.isatty():
+        say(neutral_lines(mail.content.decode(errors="replace")))
+    else:
+        sys.stdout.buffer.write(mail.content)
 
 
 @click.command(cls=Command)
@@ -142,7 +145,8 @@ def search(
         files=reading.file_names(db, [row["id"] for row in found if row["attachment_count"]]),
         deals={},
     )
-    say(found_page(found, names, screen(), datetime.now(UTC)))
+    more = " ".join(words) if len(found) == limit else ""
+    say(found_page(found, names, screen(), datetime.now(UTC), more=more))
 
 
 def _rebuild(path: Path) -> None:

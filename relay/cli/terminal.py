@@ -161,8 +161,14 @@ def table(rows: list[list[str]], display: Screen, *, gap: int = 2, flexible: int
         return []
     widths = [max(width(row[at]) for row in rows) for at in range(len(rows[0]))]
     over = sum(widths) + gap * (len(widths) - 1) - display.columns
+    # The flexible column gives way first, then whichever is the widest; below six columns a cell says nothing.
     if over > 0:
-        widths[flexible] = max(12, widths[flexible] - over)
+        given = max(0, min(over, widths[flexible] - 12))
+        widths[flexible] -= given
+        over -= given
+    while over > 0 and (widest := max(widths)) > 6:
+        widths[widths.index(widest)] -= 1
+        over -= 1
     ellipsis = display.sign("…", "...")
     return [
         (" " * gap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +52,7 @@ def timeline_page(
     if not rows:
         lines.append(display.paint("no mail" if lead is not None else "no more mail", "dim"))
     if more:
-        command = f"older: bcc-relay timeline {neutral(more)} --before {rows[-1]['message_id']}"
+        command = f"older: bcc-relay timeline {shlex.quote(neutral(more))} --before {rows[-1]['message_id']}"
         lines += ["", display.paint(command, "dim")]
     return lines
 
@@ -62,16 +63,20 @@ def _head(lead: Row, display: Screen) -> list[str]:
     facts = [neutral(lead["organization"] or ""), f"lead {lead['id']}", neutral(lead["status"] or "")]
     addresses = ", ".join(map(neutral, lead["addresses"]))
     return [
-        fit(display.paint(name, "bold") + dot + dot.join(filter(None, facts)), 10_000),
+        display.paint(name, "bold") + dot + dot.join(filter(None, facts)),
         *([display.paint(fit(addresses, display.columns), "dim")] if addresses else []),
-        display.paint(many(lead["message_count"], "message"), "dim") if lead["message_count"] else "",
-        *([""] if lead["message_count"] else []),
+        *([display.paint(many(lead["message_count"], "message"), "dim")] if lead["message_count"] else []),
+        "",
     ]
 
 
-def found_page(rows: Sequence[Row], names: Names, display: Screen, now: datetime) -> list[str]:
-    """What a search found."""
-    return message_list(rows, names, display, now) or [display.paint("nothing found", "dim")]
+def found_page(rows: Sequence[Row], names: Names, display: Screen, now: datetime, *, more: str = "") -> list[str]:
+    """What a search found. `more` is what was looked for, when there may be more."""
+    lines = message_list(rows, names, display, now) or [display.paint("nothing found", "dim")]
+    if more and rows:
+        command = f"older: bcc-relay search {shlex.quote(neutral(more))} --before {rows[-1]['id']}"
+        lines += ["", display.paint(command, "dim")]
+    return lines
 
 
 def message_list(rows: Sequence[Row], names: Names, display: Screen, now: datetime) -> list[str]:

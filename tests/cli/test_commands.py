@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 
 import pytest
@@ -101,7 +104,21 @@ def test_raw_gives_exactly_the_octets_received(office):
     for vault_id, mail in zip(office.ids, office.mails, strict=True):
         done = subprocess.run(office.command("raw", vault_id), capture_output=True, check=True)
         assert done.stdout == mail
-    assert "was accepted 1 times" in office.run("raw", "<o@example.org>", "--envelope", "2", status=1)
+    assert "was accepted once" in office.run("raw", "<o@example.org>", "--envelope", "2", status=1)
+
+
+def test_raw_does_nothing_to_a_terminal(office):
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(office.command("raw", office.ids[2]), stdout=theirs) as process:
+        os.close(theirs)
+        told = b""
+        with contextlib.suppress(OSError):  # a terminal whose other end is closed answers with EIO
+            while piece := os.read(ours, 65536):
+                told += piece
+        os.close(ours)
+        assert process.wait(30) == 0
+    assert b"I am new." in told
+    assert b"\x1b" not in told
 
 
 def test_search_finds_words_and_fields(office):
@@ -128,6 +145,8 @@ def test_unresolved_mail_becomes_a_lead_in_one_command(office):
     told = office.run("lead", "add", "--from", str(waiting["message_id"]))
     assert told.startswith("2\n")
     assert "1 message found: bcc-relay timeline 2" in told
+    assert "lead 2 is" in told
+    assert "carl@stranger.example" in told
     assert "nothing waits" in office.run("unresolved")
     assert "Hello" in office.run("timeline", "carl@stranger.example")
 
@@ -172,6 +191,7 @@ def test_more_addresses_bring_old_mail(office):
 
 def test_lists_and_pages_of_people(office):
     assert "Bob Baker" in office.run("staff", "list")
+    assert "older: bcc-relay staff list --before 1" in office.run("staff", "list", "--limit", "1")
     assert json.loads(office.run("staff", "list", "--json"))[0]["addresses"] == ["bob@example.org"]
     office.run("staff", "leave", "bob baker")
     assert "(left)" in office.run("staff", "list")
@@ -183,6 +203,11 @@ def test_lists_and_pages_of_people(office):
     assert json.loads(office.run("lead", "show", "1", "--json"))["addresses"] == ["anna@lead.example"]
     assert "New hall" in office.run("deal", "list", "--lead", "1")
     assert json.loads(office.run("deal", "list", "--json", "--before", "1")) == []
+
+
+def test_a_colleague_with_a_lead_s_address_is_pointed_out(office):
+    told = office.run("staff", "add", "Carl", "anna@lead.example")
+    assert "note: anna@lead.example is an address of lead 1 too" in told
 
 
 def test_what_is_not_there_is_answered_in_one_line_with_what_to_do(office):

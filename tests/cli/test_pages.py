@@ -111,19 +111,20 @@ def test_a_letter_tells_everything_a_person_asks():
     text = "\n".join(letter_page(letter(), Screen(100)))
     for told in (
         "(as the forward quotes it)", "Anna <anna@x.example>  lead 1", "bob@example.org  Bob", "  for the file", "    code", "│ > old",
-        "plan.pdf  application/pdf, 2.0 KiB", "(no name)  image/png, 10 B, inline", "incoming: author outside",
+        "plan.pdf  application/pdf, 2.0 KiB", "(no name)  image/png, 10 B, inline", "incoming: somebody outside wrote it",
         "Anna, lead 1: by address, from, deal 3 (New hall)", "by forward from Bob, as 00000000-1", "no-date", "<a@b>",
     ):  # fmt: skip
         assert told in text, told
 
 
 def test_a_letter_of_nobody_says_what_to_do():
-    page = letter_page(
-        letter(leads=[], parties=[], author_name="", note="", quoted="", parts=[], envelopes=[]), Screen(100)
-    )
-    text = "\n".join(page)
-    assert "none: bcc-relay lead add --from 1, or attach 1 LEAD" in text
+    bare = letter(leads=[], parties=[], author_name="", note="", quoted="", parts=[], envelopes=[])
+    text = "\n".join(letter_page(bare, Screen(100)))
     assert "(unknown)" in text
+    assert "none: bcc-relay attach 1 LEAD" in text
+    outside = [{"address": "eve@x.example", "role": "to", "display_name": "", "staff": [], "leads": []}]
+    text = "\n".join(letter_page({**bare, "parties": outside}, Screen(100)))
+    assert "none: bcc-relay lead add --from 1, or attach 1 LEAD" in text
 
 
 def test_a_letter_of_a_hundred_thousand_lines_is_cut_and_says_so():

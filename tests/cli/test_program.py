@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -100,15 +101,13 @@ def test_help_answers_in_a_fifth_of_a_second_and_imports_nothing_heavy():
     script = "import sys; from relay.cli.program import run; run(['--help']); print(sorted(m for m in sys.modules if m in {'pysqlite3','sqlite_utils','structlog','asyncio','uvloop','email','tomllib'}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "[]"
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "relay", "--help"], capture_output=True, check=True, cwd=ROOT)
-        took.append(time.perf_counter() - began)
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", ""], check=True)
-    bare = time.perf_counter() - began
-    assert min(took) < max(0.2, 5 * bare)  # a loaded machine starts everything slower
+    took: dict[str, list[float]] = {"bare": [], "ours": []}
+    for _ in range(5):  # by turns: a loaded machine starts everything slower
+        for name, words in (("bare", ["-c", ""]), ("ours", ["-m", "relay", "--help"])):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *words], capture_output=True, check=True, cwd=ROOT)
+            took[name].append(time.perf_counter() - began)
+    assert min(took["ours"]) < max(0.2, 10 * min(took["bare"]))
 
 
 def test_config_check_tells_all_mistakes_at_once_and_what_has_no_effect(tmp_path, capsys):
@@ -116,7 +115,7 @@ def test_config_check_tells_all_mistakes_at_once_and_what_has_no_effect(tmp_path
     file.write_text('[capture]\nhostnam = "a.example"\n[limits]\nconnections = "x"\n')
     assert run(["-c", str(file), "config", "check"]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[1].rpartition(":")[2] for line in lines] == ["1", "1", "2", "4"]
+    assert [line.split(": ")[0] for line in lines] == [f"{file}:{number}" for number in (1, 1, 2, 4)]
     file.write_text('[capture]\nhostname = "a.example"\naddresses = ["c@a.example"]\n[dns]\ntimeout = "8 s"\n')
     assert run(["-c", str(file), "config", "check"]) == 0
     told = capsys.readouterr().out.splitlines()
@@ -233,6 +232,22 @@ def test_a_terminal_without_utf8_gets_ascii(relay):
     )
     assert done.stdout.isascii()
     assert b"->" in done.stdout
+
+
+def test_json_is_json_and_words_are_words_where_the_locale_knows_ascii_only(still):
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    options = {"capture_output": True, "check": True, "cwd": ROOT, "env": ascii_only}
+    assert subprocess.run(still.command("lead", "add", "Jörg Ö"), **options).stdout == b"2\n"
+    answered = subprocess.run(still.command("lead", "list", "--json"), **options).stdout
+    assert answered.isascii()
+    assert [each["name"] for each in json.loads(answered)] == ["Jörg Ö", "Anna"]
+
+
+def test_a_closed_standard_output_is_no_fault(still):
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *still.command("timeline", "1")], capture_output=True, check=False, cwd=ROOT
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_demonstration_shows_both_directions_and_cleans_up(tmp_path):

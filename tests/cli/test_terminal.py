@@ -84,3 +84,8 @@ def test_colour_is_for_terminals_without_no_color(monkeypatch, tmp_path):
 def test_a_table_gives_way_in_its_flexible_column():
     lines = table([["ID", "TITLE"], ["1", "x" * 100]], Screen(40), flexible=1)
     assert [width(line) for line in lines] == [9, 40]
+
+
+def test_a_table_fits_a_narrow_screen_when_one_column_cannot_give_way_enough():
+    row = ["2026-11-21T22:50:00.000Z", "incoming", "Anna Lindqvist", "Offer"]
+    assert max(map(width, table([row], Screen(40), flexible=3))) <= 40

@@ -1,4 +1,4 @@
-"""`config`: looks at the configuration. (`config show` and `config example` belong here too.)"""
+"""`config`: looks at the configuration."""
 
 from __future__ import annotations
 
