@@ -21,7 +21,8 @@ from relay.log import log
 from relay.notify import notify
 from relay.store.filing import filed_marks
 from relay.store.migrations import prepare
-from relay.vault.writer import Vault
+from relay.vault.segment import make_folder
+from relay.vault.writer import RESERVE, Vault
 from relay.work import filing_process, indexing_process
 from relay.work.filing_process import Work
 from relay.work.supervisor import Supervisor
@@ -67,6 +68,7 @@ def serve(
     prepare(settings.store.path)
     kept = []
     if file:
+        make_folder(settings.vault.path)  # also with --only file, which may be started first
         kept.append(Supervisor("filer", filer_command or filing_process.command(work(settings))))
         kept.append(Supervisor("indexer", indexing_process.command(settings.store.path)))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -96,6 +98,9 @@ async def _serve(
         server: Server | None = None
         if accept:
             vault = opened.enter_context(contextlib.closing(_vault(settings, kept[0] if kept else None, at)))
+            if not vault.has_room():
+                why = f"less than {RESERVE >> 20} MiB free: mail is put off (452) until there is room"
+                logger.warning("vault.no_room", path=str(settings.vault.path), why=why)
             who = directory(settings)
             server = Server(
                 settings.capture,

@@ -34,8 +34,8 @@ class _Lossy:
             self._stream.flush()
 
 
-def configure(stream: TextIO = sys.stderr, *, verbose: bool = False) -> None:
-    """Send our events to `stream`, from INFO on (DEBUG if `verbose`)."""
+def configure(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
+    """Send our events from `level` on to `stream`."""
     if stream.isatty():
         renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(pad_event_to=24)
         stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
@@ -49,7 +49,7 @@ def configure(stream: TextIO = sys.stderr, *, verbose: bool = False) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lossy(stream))),
         cache_logger_on_first_use=True,
     )
@@ -85,7 +85,9 @@ class Tally:
         """Tell what was counted, if there is anything and it is time."""
         now = self._clock()
         if self._count and now - self._told >= TELLING:
-            self._log.info(self._event, count=self._count, **self._facts)
+            # What counts is the work: it goes on when nobody reads the log any more, or its disk is full.
+            with contextlib.suppress(OSError, ValueError):
+                self._log.info(self._event, count=self._count, **self._facts)
             self._told, self._count = now, 0
 
 

@@ -14,6 +14,6 @@ def notify(state: str) -> None:
         return
     if address.startswith("@"):  # Linux abstract namespace
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
         line.connect(address)
         line.sendall(state.encode())

@@ -96,11 +96,16 @@ RECIPIENTS = 100
 """Recipients of a message: what RFC 5321 §4.5.3.1.8 asks for. The client sends the rest in another transaction."""
 
 FREE_DATA = 256 * 1024
-"""Octets that a message may have without a reservation: nearly all mail never asks. 512 connections x 256 KiB
-are 128 MiB at the very worst."""
+"""Octets that a message may have without a reservation: nearly all mail never asks."""
+
+FREE = 128 * 1024 * 1024
+"""Octets that all messages without a reservation may have together: 512 connections x 256 KiB."""
+
+MUCH = 32 * 1024 * 1024
+"""Octets held at once after which freed memory is worth giving back to the system."""
 
 CALM = 1.0
-"""Seconds without any large message after which freed memory is given back to the system."""
+"""Seconds without any reservation after which freed memory is given back to the system."""
 
 DISCARDED = 1024 * 1024 * 1024
 """Octets that we read and throw away of a message that is refused, to reach its end and say so."""
@@ -113,7 +118,7 @@ def memory(max_size: int) -> int:
     """Octets that all large messages in flight may hold together.
 
     Five of the largest size, so that one slow sender of 50 MiB does not stop the others; 256 MiB where
-    messages are small. Beside it there is the free share of each connection (`FREE_DATA`), the copy that
+    messages are small. Beside it there is what small messages hold (`FREE`), the copy that
     the end of a message makes (one at a time), and what SQLite takes for one commit: about three times one
     message. With max_size 50 MiB everything together stays below 512 MiB.
     """

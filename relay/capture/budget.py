@@ -1,7 +1,8 @@
-"""The memory budget: which large messages may be in flight, over all connections.
+"""The memory budget: which messages may be in flight, over all connections.
 
-Decides who may go on, in the order of asking. A message that outgrows the free share asks once for all it
-may need, so nobody holds memory while waiting for more, and there is no deadlock. Knows no sockets.
+Small messages are counted as they come in (`hold`), and beyond `free` octets they are not taken. Large ones
+ask once for all they may need, in the order of asking, so nobody holds a reservation while waiting for more
+and there is no deadlock. Knows no sockets.
 """
 
 from __future__ import annotations
@@ -9,17 +10,39 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from relay.capture import bounds
+
 
 class Budget:
-    """`size` octets to be shared. For the loop's thread."""
+    """`size` octets to be reserved, and `free` ones beside them. For the loop's thread."""
 
-    def __init__(self, size: int, emptied: Callable[[], None] = lambda: None) -> None:
-        """`emptied` is called each time the last reservation is given back."""
+    def __init__(self, size: int, emptied: Callable[[], None] = lambda: None, *, free: int = bounds.FREE) -> None:
+        """`emptied` is called each time the last reservation is given back, or the last of much that was free."""
         self.size = size
+        self.free = free
         self._emptied = emptied
         self.reserved = 0
+        self.held = 0
+        self._much = False  # was more held than is worth giving back?
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._wanted = 0
+
+    def hold(self, octets: int) -> bool:
+        """Count `octets` more without a reservation, if there is room for them."""
+        held = self.held + octets
+        if held > self.free:
+            return False
+        self.held = held
+        if held > bounds.MUCH:
+            self._much = True
+        return True
+
+    def drop(self, octets: int) -> None:
+        """They are no longer held."""
+        self.held -= octets
+        if self._much and not self.held:
+            self._much = False
+            self._emptied()
 
     def take(self, octets: int) -> bool:
         """Reserve at once, if there is room and nobody waits. `octets` above the size count as the size."""

@@ -67,7 +67,8 @@ class Connection(SMTP):
         self._since = self._heard = self._mode_since = loop.time()
         self._unread_since: float | None = None
         self._content = Content()
-        self._reserved = 0
+        self._reserved = 0  # octets of memory that are reserved for the message
+        self._held = 0  # octets of it that are here without a reservation
         self._withdraw: Callable[[], None] | None = None
         self._in_vault = False  # the vault has the message and will tell
 
@@ -160,9 +161,8 @@ class Connection(SMTP):
         rest, self._rest = self._rest, b""
         if rest:
             self._work(rest)
-        if self._ended and self.mode is Mode.COMMAND and self.transport is not None:
-            self.mode = Mode.CLOSED
-            self.transport.close()
+        if self._ended and self.mode in (Mode.COMMAND, Mode.DATA):
+            self._close()  # nothing more will come: half a command, or half a message
         elif self._reading_paused and self.mode in (Mode.COMMAND, Mode.DATA) and self._unread_since is None:
             self._reading_paused = False
             if self.transport is not None and not self.transport.is_closing():
@@ -190,7 +190,8 @@ class Connection(SMTP):
         """Say why and close. Who does not read it in time is cut off (`_tick`)."""
         if self.mode is Mode.CLOSED or self.transport is None:
             return
-        self.house.log.info("session.cut", why=why, client=self._client.address, code=last_words.code)
+        say = self.house.log.debug if self.house.closing else self.house.log.info  # when we stop, it is all of them
+        say("session.cut", why=why, client=self._client.address, code=last_words.code)
         self._write(last_words.wire)
         self._close()
 
@@ -292,10 +293,13 @@ class Connection(SMTP):
         raise NotImplementedError
 
     def _give_memory_back(self) -> None:
-        """Release what this connection has reserved, or waits for."""
+        """Release what this connection has reserved, holds, or waits for."""
         if self._withdraw is not None:
             self._withdraw()
             self._withdraw = None
         if self._reserved:
             reserved, self._reserved = self._reserved, 0
             self.house.budget.release(reserved)
+        if self._held:
+            held, self._held = self._held, 0
+            self.house.budget.drop(held)

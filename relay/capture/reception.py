@@ -43,8 +43,7 @@ class Reception(Connection):
         content = self._content
         rest = content.feed(data)
         if rest is None:
-            if content.size > bounds.FREE_DATA and content.size > self._reserved:
-                self._outgrown(content)
+            self._grown(content)
             return b""
         if self._refusal is None and content.size > self.house.max_size:
             octets = content.take()  # stuffed dots do not count (RFC 1870 §3)
@@ -53,50 +52,83 @@ class Reception(Connection):
         elif self._refusal is None:
             octets = content.take()
         self._content = Content()
+        if self._refusal is None and not self._reserved and not self._hold(len(octets)):
+            self._refusal = reply.NO_MEMORY
         if self._refusal is None:
             self._hand_over(octets)
         else:
-            refusal = self._refusal
-            self.house.log.info("mail.refused", why="size", client=self._client.address, code=refusal.code)
-            self._give_memory_back()
-            self._forget_mail()
-            self._become(Mode.COMMAND)
-            self._refuse(refusal)
+            self._decline(self._refusal)
         return rest
 
-    def _outgrown(self, content: Content) -> None:
-        """The message is larger than what it may have. Ask for more, wait for it, or give it up."""
+    def _decline(self, refusal: Reply) -> None:
+        """Answer a message that was read to its end and is not taken."""
+        self._give_memory_back()
+        self._forget_mail()
+        self._become(Mode.COMMAND)
+        if refusal is reply.NO_MEMORY:
+            self._later(refusal, "memory")
+        else:
+            self.house.log.info("mail.refused", why="size", client=self._client.address, code=refusal.code)
+            self._refuse(refusal)
+        if self.house.closing:
+            self._leave(reply.SHUTTING_DOWN, "closing")
+
+    def _hold(self, octets: int) -> bool:
+        """Have the message counted as so large, without a reservation. False: there is no memory for it."""
+        if not self.house.budget.hold(octets - self._held):
+            return False
+        self._held = octets
+        return True
+
+    def _grown(self, content: Content) -> None:
+        """The message goes on. See whether it may be that large, ask for memory, wait for it, or give it up."""
         house = self.house
+        most = house.max_size + house.max_size // 3 + len(".\r\n")  # every line may be one dot, stuffed
         if self._refusal is not None:
             if content.size > bounds.DISCARDED:
                 self._leave(self._refusal, "endless")
-            return
-        most = house.max_size + house.max_size // 3 + len(".\r\n")  # every line may be one dot, stuffed
-        if content.size > most:
-            self._refusal = house.too_large
+        elif content.size > most:
+            self._give_up(content, house.too_large)
         elif self._reserved:
-            # More than was declared, or full of stuffed dots. Never wait while holding memory.
+            # More than was declared, or full of stuffed dots. Never wait while holding a reservation.
+            if content.size <= self._reserved:
+                return
             if house.budget.take(most - self._reserved):
                 self._reserved = most
             else:
-                self._refusal = reply.NO_MEMORY
+                self._give_up(content, reply.NO_MEMORY)
+        elif content.size > bounds.FREE_DATA or not self._hold(content.size):
+            self._reserve(content)
+
+    def _reserve(self, content: Content) -> None:
+        """Ask, once, for all the memory that the message may need."""
+        budget = self.house.budget
+        declared = self._mail.size if self._mail is not None else None
+        wanted = max(declared or self.house.max_size, content.size)
+        if budget.take(wanted):
+            self._have(wanted)
+        elif self._hold(content.size):  # what is here already counts while we wait
+            self._become(Mode.MEMORY)
+            self._pause_reading()
+            self._withdraw = budget.wait(wanted, lambda: self._granted(wanted))
         else:
-            declared = self._mail.size if self._mail is not None else None
-            wanted = max(declared or house.max_size, content.size)
-            if house.budget.take(wanted):
-                self._reserved = wanted
-            else:
-                self._become(Mode.MEMORY)
-                self._pause_reading()
-                self._withdraw = house.budget.wait(wanted, lambda: self._granted(wanted))
-            return
-        if self._refusal is not None:
-            content.throw_away()
-            self._give_memory_back()
+            self._give_up(content, reply.NO_MEMORY)
+
+    def _have(self, octets: int) -> None:
+        """So much is reserved for the message; what is here of it is part of that."""
+        self._reserved = octets
+        held, self._held = self._held, 0
+        self.house.budget.drop(held)
+
+    def _give_up(self, content: Content, refusal: Reply) -> None:
+        """Keep nothing of the message; its end will be answered with `refusal`."""
+        self._refusal = refusal
+        content.throw_away()
+        self._give_memory_back()
 
     def _granted(self, octets: int) -> None:
         self._withdraw = None
-        self._reserved = octets
+        self._have(octets)
         self._heard = self.loop.time()
         self._become(Mode.DATA)
         self._go_on()
@@ -128,6 +160,7 @@ class Reception(Connection):
             house.log.debug("mail.accepted", vault_id=str(result), client=self._client.address)
         elif not house.room():
             answer = reply.NO_ROOM.wire
+            house.warn_now_and_then(self.loop.time(), "mail.deferred", why="no-room", client=self._client.address)
         else:
             answer = self._incident("mail.not_kept", result).wire
         if self.mode is not Mode.REPLY or self.transport is None:
@@ -144,6 +177,11 @@ class Reception(Connection):
             self._leave(reply.SHUTTING_DOWN, "closing")
         elif self._rest or self._reading_paused or self._ended:
             self._go_on()
+
+    def _later(self, refusal: Reply, why: str) -> None:
+        """Our trouble, not the client's error."""
+        self.house.warn_now_and_then(self.loop.time(), "mail.deferred", why=why, client=self._client.address)
+        self._write(refusal.wire)
 
     def _refuse(self, refusal: Reply) -> None:
         """Say what was wrong; too much of it ends the session."""

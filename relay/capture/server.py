@@ -21,7 +21,7 @@ from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.capture.house import House, Log, Put, SafeLog
-from relay.capture.listener import BACKLOG, endpoint_of, listen, take_inherited
+from relay.capture.listener import BACKLOG, ListenError, endpoint_of, listen, take_inherited
 from relay.capture.memory import give_back
 from relay.capture.session import Session
 from relay.config.settings import Admission, Capture, Endpoint, Limits
@@ -90,8 +90,13 @@ class Server:
         """Octets of the memory budget that large messages hold now."""
         return self._house.budget.reserved
 
+    @property
+    def memory_held(self) -> int:
+        """Octets of small messages that are here now, in the vault's queue or not yet whole."""
+        return self._house.budget.held
+
     def _calm(self) -> None:
-        """No large message is in flight any more: if it stays so for a moment, give the memory back."""
+        """Little or nothing is in flight any more: if it stays so for a moment, give the memory back."""
         if self._giving_back is None:
             self._giving_back = asyncio.get_running_loop().call_later(bounds.CALM, self._give_back)
 
@@ -104,6 +109,8 @@ class Server:
         """Listen. Sockets inherited from systemd win over [capture] listen. Raises ListenError."""
         sockets = take_inherited(os.environ)
         self.inherited = bool(sockets)
+        if not sockets and not self._capture.listen:
+            raise ListenError("nowhere to listen: set [capture] listen, or start it by a systemd socket")
         await self.start_on(sockets or listen(self._capture.listen))
         self._house.log.info(
             "server.listening",
@@ -133,6 +140,7 @@ class Server:
         self._servers = []
         emptied = asyncio.Event()
         house.emptied = emptied.set
+        house.log.info("server.stopping", sessions=len(house.sessions))
         for session in list(house.sessions):
             session.shut_down()
         if house.sessions:

@@ -161,11 +161,6 @@ class Session(Reception):
             self._mail = mail
             self._write(_MAIL_OK)
 
-    def _later(self, refusal: Reply, why: str) -> None:
-        """Our trouble, not the client's error."""
-        self.house.warn_now_and_then(self.loop.time(), "mail.deferred", why=why, client=self._client.address)
-        self._write(refusal.wire)
-
     def _rcpt_to(self, argument: str) -> None:
         if self._mail is None:
             self._refuse(reply.MAIL_FIRST if self._greeted else reply.SAY_HELLO)

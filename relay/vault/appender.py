@@ -15,7 +15,16 @@ from relay import sqlite
 from relay.mail.envelope import MailObject, VaultId
 from relay.vault.checkpoint import Checkpointer, put_away
 from relay.vault.failure import explain
-from relay.vault.segment import PAGE_SIZE, Segment, contents, make_segment, open_segment, segments
+from relay.vault.segment import (
+    PAGE_SIZE,
+    Segment,
+    contents,
+    make_segment,
+    open_segment,
+    remove_segment,
+    remove_unfinished,
+    segments,
+)
 
 MAIL_OVERHEAD = 512
 """Octets that a small mail object takes beside its content, from above: envelope, row, its share of a page."""
@@ -62,6 +71,7 @@ class Appender:
         """The end of the vault in `folder`, where a new epoch is begun if need be. Raises a VaultError."""
         connection: sqlite.Connection | None = None
         try:
+            remove_unfinished(folder)
             known = segments(folder)
             if known:
                 segment = known[-1]
@@ -142,8 +152,13 @@ class Appender:
     def _begin_segment(self) -> None:
         """Go on in a new file of the same epoch. When that fails the old one stays the current one."""
         segment = make_segment(self._folder, self.segment.epoch, self.segment.ordinal + 1, self._next, self._clock())
-        connection = open_segment(segment)
-        self.checkpointer.follow(segment)
+        try:
+            connection = open_segment(segment)
+            self.checkpointer.follow(segment)
+        except BaseException:
+            # It must not stay: the old one goes on numbering, and at the next start the last file says where we are.
+            remove_segment(segment)
+            raise
         finished, self._connection = self._connection, connection
         if finished is not None:
             finished.close()  # the checkpointer still has it open: this moves no log

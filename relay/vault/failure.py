@@ -40,10 +40,14 @@ def explain(error: Exception, path: Path) -> VaultError:
     """The error of SQLite or of the system that came up at `path`, in our words."""
     if isinstance(error, VaultError):
         return error
-    text = str(error)
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     code = getattr(error, "sqlite_errorname", "")
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS) or code.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
+    if number == errno.EROFS:
+        return VaultRightsError(f"vault: the disk of {path} is read-only: mount it for writing")
+    if number in (errno.ENOTDIR, errno.EEXIST):
+        return VaultError(f"vault: {path} is not a folder: change [vault] path")
+    if number in (errno.EACCES, errno.EPERM) or code.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
         return VaultRightsError(
             f"vault: no right to write {path}: {text}; give the folder to the user that runs bcc-relay"
         )

@@ -97,10 +97,14 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
             folder.chmod(0o700)  # mail of everybody: not for the group, not for the CRM
-        for leftover in folder.glob(f"*{_UNFINISHED}*"):
-            leftover.unlink()  # a segment whose making was interrupted: nothing was ever in it
     except OSError as error:
         raise explain(error, folder) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove segments whose making was interrupted: nothing was ever in them. For the only writer. Raises OSError."""
+    for leftover in folder.glob(f"*{_UNFINISHED}*"):
+        leftover.unlink()
 
 
 def make_segment(folder: Path, epoch: str, ordinal: int, first_number: int, created_at: float) -> Segment:
@@ -130,6 +134,16 @@ def make_segment(folder: Path, epoch: str, ordinal: int, first_number: int, crea
             making.unlink(missing_ok=True)
         raise explain(error, segment.path) from error
     return segment
+
+
+def remove_segment(segment: Segment) -> None:
+    """Remove a segment in which there is nothing. Raises a VaultError."""
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            Path(f"{segment.path}{suffix}").unlink(missing_ok=True)
+        sync_folder(segment.path.parent)
+    except OSError as error:
+        raise explain(error, segment.path) from error
 
 
 def sync_folder(folder: Path) -> None:

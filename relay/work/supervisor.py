@@ -20,6 +20,9 @@ HEARTBEAT_LIMIT = 60.0
 """Seconds without a heartbeat after which a process is taken for stuck and killed. The slowest honest
 work between two heartbeats (reading a 50 MiB mail on a loaded machine) takes about two."""
 
+LAST_BREATH = 10.0
+"""Seconds that a process may go on after it closed its output."""
+
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each restart in a row: the first is quick, since a mail that kills its reader must be
 met again to be known; the later ones spare a machine on which it cannot live."""
@@ -77,30 +80,35 @@ class Supervisor:
         deaths = 0
         while not self._stopping.is_set():
             began = asyncio.get_running_loop().time()
-            code = await self._live()
+            status = await self._live()
             if self._stopping.is_set():
                 return
             lived = asyncio.get_running_loop().time() - began
             deaths = 1 if lived > LIVED_WELL else deaths + 1
             pause = PAUSES[min(deaths, len(PAUSES)) - 1]
             self.restarts += 1
-            self._log.error(f"{self.name}.died", status=_why(code), lived_s=round(lived, 1), restart_in_s=pause)
+            self._log.error(f"{self.name}.died", status=status, lived_s=round(lived, 1), restart_in_s=pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _live(self) -> int:
+    async def _live(self) -> str:
+        """One life. Tells how it ended."""
         try:
             process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
         except OSError as error:
-            self._log.error(f"{self.name}.not_started", why=str(error))
-            return -1
+            return f"not started: {error.strerror or error}"
         self._process = process
         self.wake()  # what was said while there was nobody to hear it
         self._log.info(f"{self.name}.started", pid=process.pid)
         if self._stopping.is_set() and process.stdin is not None:
             process.stdin.close()
         await self._watch(process)
-        return await process.wait()
+        try:
+            code = await asyncio.wait_for(process.wait(), LAST_BREATH)
+        except TimeoutError:
+            self._kill()  # its heart has stopped, and it holds what its successor needs
+            code = await process.wait()
+        return _why(code)
 
     async def _watch(self, process: Process) -> None:
         """Return when the filer closed its output (it is dead or dying) or was killed for silence."""

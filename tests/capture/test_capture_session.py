@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import smtplib
 import socket
@@ -11,7 +12,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from relay.config.settings import Endpoint, Limits
+from relay.attribution.directory import Directory
+from relay.capture.listener import ListenError
+from relay.capture.server import Server
+from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.mail.address import Address
 from relay.mail.envelope import VaultId
 
@@ -406,6 +410,41 @@ def test_when_memory_does_not_come_free_the_answer_is_452(serve):
     assert third.reply().startswith("250 2.0.0")
 
 
+def test_memory_of_small_mails_is_bounded_over_all_connections_and_452_beyond_it(serve):
+    running = serve(max_size=1_000_000, memory=1_000_000)
+    running.server._house.budget.free = 1_000_000
+    clients = [running.hello().until_data() for _ in range(12)]
+    for client in clients:
+        client.send(b"x" * 200_000)  # each alone is small enough to need no reservation
+    sessions = running.server._house.sessions
+    running.wait(lambda: all(session._content.size == 200_000 for session in sessions))
+    assert running.server.memory_held <= 1_000_000
+    assert running.server.memory_reserved <= 1_000_000
+    in_memory = running.call(lambda: sum(len(session._content._octets or b"") for session in sessions))
+    assert in_memory <= 1_300_000
+    answers = [client.say("\r\n.")[:9] for client in clients]
+    assert set(answers) == {"250 2.0.0", "452 4.3.1"}
+    assert answers.count("250 2.0.0") >= 5
+    assert running.server.memory_held == running.server.memory_reserved == 0
+    assert "mail.deferred" in running.names()
+    for client in clients:
+        assert client.until_data().say("x\r\n.").startswith("250 2.0.0")
+
+
+def test_mails_that_wait_for_a_slow_disk_count_as_memory_too(serve):
+    waiting = []
+    running = serve(put=lambda mail, done: waiting.append(done))
+    running.server._house.budget.free = 250_000
+    clients = [running.hello().until_data() for _ in range(3)]
+    for client in clients:
+        client.send(b"x" * 100_000 + b"\r\n.\r\n")
+    running.wait(lambda: len(waiting) == 2)
+    for done in waiting:
+        running.call(lambda done=done: done(VaultId("0123abcd", 1)))
+    assert sorted(client.reply()[:9] for client in clients) == ["250 2.0.0", "250 2.0.0", "452 4.3.1"]
+    assert running.server.memory_held == 0
+
+
 def test_a_large_mail_is_put_off_at_once_while_too_many_wait(serve):
     running = serve(max_size=1_000_000, memory=1_000_000)
     clients = []
@@ -463,6 +502,31 @@ def test_a_directory_that_fails_is_a_451_and_the_session_goes_on(serve):
 def test_a_full_disk_is_a_452_at_mail(serve):
     client = serve(room=lambda: False).hello()
     assert client.say("MAIL FROM:<a@b.example>").startswith("452 4.3.1")
+
+
+def test_a_disk_that_fills_up_inside_a_message_is_a_452_and_stands_in_the_log(serve):
+    rooms = [True]
+
+    def put(mail, done):
+        rooms[0] = False
+        raise OSError(28, "No space left on device")
+
+    running = serve(room=lambda: rooms[0], put=put)
+    client = running.hello().until_data()
+    assert client.say("x\r\n.").startswith("452 4.3.1")
+    assert ("mail.deferred", {"why": "no-room", "client": "127.0.0.1"}) in running.events
+    rooms[0] = True
+    assert client.say("MAIL FROM:<a@b.example>").startswith("250")
+
+
+def test_nowhere_to_listen_is_one_clear_line():
+    async def start():
+        await Server(
+            Capture(hostname="h", listen=()), Admission(), Limits(), put=lambda *_: None, directory=Directory
+        ).start()
+
+    with pytest.raises(ListenError, match=r"^nowhere to listen: set \[capture\] listen"):
+        asyncio.run(start())
 
 
 def test_a_log_that_fails_does_not_stop_mail(serve):
@@ -625,6 +689,52 @@ def test_stop_sends_idle_clients_away_and_waits_for_the_others(serve):
     assert sending.reply().startswith("250 2.0.0")
     stopped.result(10)
     assert running.server.sessions == 0
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_client_that_half_closes_inside_its_next_message_is_let_go_at_once(serve, loop):
+    waiting = []
+    running = serve(put=lambda mail, done: waiting.append(done), loop=loop)
+    client = running.hello().until_data()
+    client.send(f"x\r\n.\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<{CRM}>\r\nDATA\r\nhalf of it".encode())
+    client.socket.shutdown(socket.SHUT_WR)
+    running.wait(lambda: bool(waiting))
+    session = next(iter(running.server._house.sessions))
+    running.wait(lambda: session._ended)
+    running.call(lambda: waiting[0](VaultId("0123abcd", 1)))
+    assert [client.reply()[:3] for _ in range(4)] == ["250", "250", "250", "354"]
+    assert client.closed()
+    assert len(waiting) == 1
+    running.wait(lambda: running.server.sessions == 0 and running.server.memory_held == 0)
+
+
+def test_stop_does_not_wait_for_a_client_whose_message_was_too_large(serve):
+    running = serve(max_size=1000)
+    client = running.hello().until_data()
+    stopped = running.stop(grace=30)
+    client.send(b"x" * 2000 + b"\r\n.\r\n")
+    assert client.reply().startswith("552 5.3.4")
+    assert client.reply().startswith("421 4.3.2")
+    stopped.result(5)
+
+
+def test_stop_writes_one_line_for_all_who_are_sent_away(serve):
+    lines = []
+
+    class Said:
+        def info(self, event, **_):
+            lines.append(event)
+
+        warning = error = info
+
+        def debug(self, event, **_):
+            pass
+
+    running = serve(log=Said())
+    clients = [running.hello() for _ in range(20)]
+    running.stop(grace=5).result(10)
+    assert all(client.reply().startswith("421 4.3.2") for client in clients)
+    assert [line for line in lines if line != "server.listening"] == ["server.stopping", "server.stopped"]
 
 
 def test_stop_does_not_wait_longer_than_the_grace(serve):

@@ -26,6 +26,7 @@ from relay.vault.failure import (
     VaultFullError,
     VaultNewerError,
     VaultRightsError,
+    explain,
 )
 from relay.vault.reader import Reader
 from relay.vault.writer import Vault
@@ -397,6 +398,52 @@ def test_when_a_new_segment_cannot_be_made_the_batch_fails_and_the_old_one_stays
 
     within(use, segment_size=150_000)
     assert [content[:1] for content in contents(folder)] == [b"x", b"z"]
+
+
+def test_no_id_is_given_out_twice_after_a_new_segment_could_not_be_opened(within, folder, monkeypatch):
+    async def first(vault):
+        given = [await vault.put(mail("x" * 100_000))]
+        with monkeypatch.context() as patch:
+
+            def fail(*_, **__):
+                raise OSError(28, "No space left on device")
+
+            patch.setattr(appender, "open_segment", fail)
+            with pytest.raises(VaultFullError):
+                await vault.put(mail("y" * 100_000))
+        given.append(await vault.put(mail("small enough for the old segment")))
+        return given
+
+    given = within(first, segment_size=150_000)
+    given.append(within(lambda vault: vault.put(mail("after the restart")), segment_size=150_000))
+    assert [vault_id.number for vault_id in given] == [1, 2, 3]
+    assert len({vault_id.epoch for vault_id in given}) == 1
+    assert len(list(folder.glob("*.db"))) == 1
+
+
+def test_a_second_daemon_leaves_a_segment_alone_that_the_first_is_making(within, folder):
+    async def use(vault):
+        making = folder / "0123abcd-000002.making"
+        making.touch()
+        with pytest.raises(VaultBusyError):
+            Vault.open(folder)
+        assert making.exists()
+
+    within(use)
+
+
+@pytest.mark.parametrize("below", ["", "/vault"])
+def test_a_file_where_the_vault_should_be_is_one_clear_line(tmp_path, below):
+    (tmp_path / "file").touch()
+    path = Path(f"{tmp_path}/file{below}")
+    with pytest.raises(VaultError, match=rf"^vault: {path} is not a folder: change \[vault\] path$"):
+        Vault.open(path)
+
+
+def test_a_read_only_disk_says_so_and_names_the_path_once(tmp_path):
+    error = explain(OSError(30, "Read-only file system", str(tmp_path)), tmp_path)
+    assert isinstance(error, VaultRightsError)
+    assert str(error) == f"vault: the disk of {tmp_path} is read-only: mount it for writing"
 
 
 def test_the_log_is_bounded_and_emptied_when_quiet(within, folder):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.work import supervisor as supervision
 from relay.work.supervisor import Supervisor
@@ -17,6 +18,7 @@ CHILDREN = {
     "faithful": LIFE + "for line in sys.stdin: print('woken', file=out)\nprint('finished', file=out)",
     "short-lived": LIFE + "os._exit(3)",
     "silent": LIFE + "import time; time.sleep(60)",
+    "mute": LIFE + "import time; os.close(1); time.sleep(60)",
     "deaf": LIFE + "import time\nwhile True: os.write(1, b'.'); time.sleep(0.05)",
 }
 
@@ -77,6 +79,20 @@ def test_a_child_without_a_heartbeat_is_killed_and_started_again(out: Path) -> N
     asyncio.run(story())
 
 
+def test_a_child_that_closes_its_output_and_stays_is_killed_and_started_again(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "LAST_BREATH", 0.1)
+
+    async def story() -> None:
+        supervisor = Supervisor("child", child("mute", out))
+        supervisor.start()
+        await until(out, 2, "born")
+        await supervisor.stop(0.1)
+
+    asyncio.run(story())
+
+
 def test_a_child_that_will_not_end_is_killed_after_the_grace(out: Path) -> None:
     async def story() -> bool:
         supervisor = Supervisor("child", child("deaf", out))
@@ -97,4 +113,8 @@ def test_a_command_that_cannot_be_started_is_tried_again_and_stops_at_once(out: 
             await asyncio.sleep(0.01)
         return await supervisor.stop(5)
 
-    assert asyncio.run(story())
+    with capture_logs() as said:
+        assert asyncio.run(story())
+    assert {(line["event"], line["status"]) for line in said} == {
+        ("child.died", "not started: No such file or directory")
+    }
