@@ -10,17 +10,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import random
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 from relay import sqlite
+from relay.mail.address import Address
+from relay.mail.envelope import Client, Envelope, MailObject, VaultId
 from relay.store import relation
+from relay.store.checkpoint import Checkpointer
 from relay.store.connection import open_store
+from relay.store.filing import Filing
 from relay.store.question import open_search, search
 from relay.store.search import Indexer
+from relay.work.filer import Filer
+from relay.work.note import Note
+
+CAPTURE = Address("crm", "crm.example")
 
 WORDS = [
     "offer",
@@ -41,10 +52,17 @@ WORDS = [
 ]
 
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})"
+# Message-IDs in no order, as in life: an odd factor reorders the numbers below 2^32 without meeting one twice.
+SCRAMBLED = "printf('%08x', i * 2654435761 % 4294967296)"
 AT = "strftime('%Y-%m-%dT%H:%M:%fZ', 1600000000 + i * 97, 'unixepoch')"
 
 # Every tenth message is on lead 1; of the others, three quarters on one of the other leads, the rest on none.
 PARTY = "CASE WHEN i % 10 = 0 THEN 1 WHEN i % 4 <> 1 THEN 2 + (i * 7919) % ({leads} - 1) ELSE {leads} + 1 + (i * 104729) % ({leads} / 2) END"
+
+
+def internet_message_id(number: int) -> str:
+    """The Message-ID of a generated message."""
+    return f"{number * 2654435761 % 2**32:08x}@mail.example"
 
 
 def generate(db: sqlite.Connection, messages: int, leads: int) -> None:
@@ -72,11 +90,13 @@ def generate(db: sqlite.Connection, messages: int, leads: int) -> None:
         last = min(first + step - 1, messages)
         numbers, party = NUMBERS.format(first=first, last=last), PARTY.format(leads=leads)
         db.execute("BEGIN IMMEDIATE")
-        db.execute(f"{numbers} INSERT INTO thread (id) SELECT i FROM n WHERE i % 3 = 0 OR i = 1")
+        db.execute(
+            f"{numbers} INSERT INTO thread (id, base_subject) SELECT i, 'subject of the offer ' || (i - i % 3) FROM n WHERE i % 3 = 0 OR i = 1"
+        )
         db.execute(
             f"{numbers} INSERT INTO message (id, internet_message_id, thread_id, direction, subject, author_address, "
-            f"originated_at, received_at, snippet) SELECT i, i || '@mail.example', i - i % 3 + (i < 3), "
-            f"CASE i % 2 WHEN 0 THEN 'incoming' ELSE 'outgoing' END, 'Subject of the offer ' || i, "
+            f"originated_at, received_at, snippet) SELECT i, {SCRAMBLED} || '@mail.example', i - i % 3 + (i < 3), "
+            f"CASE i % 2 WHEN 0 THEN 'incoming' ELSE 'outgoing' END, 'Subject of the offer ' || (i - i % 3), "
             f"'person' || ({party}) || '@company' || (({party}) % 5000) || '.example', {AT}, {AT}, "
             "'The first words of a mail that somebody wrote, as many as fit on the line of a list' FROM n"
         )
@@ -92,7 +112,28 @@ def generate(db: sqlite.Connection, messages: int, leads: int) -> None:
             relation.relate(db, range(start, min(start + 2000, last + 1)))
         db.execute("COMMIT")
     if messages:
+        db.execute("BEGIN IMMEDIATE")
+        remember(db, messages)
+        db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def remember(db: sqlite.Connection, messages: int) -> None:
+    """What filing looks up: references, identities, envelopes, outcomes. In the order of their keys, which is faster."""
+    numbers = NUMBERS.format(first=1, last=messages)
+    db.execute(
+        f"{numbers} INSERT INTO _reference (internet_message_id, base_subject, thread_id, message_id) "
+        f"SELECT {SCRAMBLED} || '@mail.example', 'subject of the offer ' || (i - i % 3), i - i % 3 + (i < 3), i FROM n ORDER BY 1"
+    )
+    db.execute(
+        f"{numbers} INSERT INTO _identity (message_id, fingerprint, nameless) "
+        f"SELECT i, replace(hex(zeroblob(8)), '00', {SCRAMBLED}), 0 FROM n"
+    )
+    db.execute(
+        f"{numbers} INSERT INTO envelope (vault_id, message_id, route, received_at, staff_id) "
+        f"SELECT 'aaaaaaaa-' || i, i, 'bcc', {AT}, 1 + i % 50 FROM n"
+    )
+    db.execute(f"{numbers} INSERT INTO _vault_outcome (epoch, number, outcome) SELECT 'aaaaaaaa', i, 'filed' FROM n")
 
 
 def timed(run: Callable[[], object], times: int = 7) -> float:
@@ -125,55 +166,108 @@ SLOW = {
 }
 
 
-class Files:
-    """Files batches as the filer does, with what it writes besides the relation."""
+class Shelf:
+    """Mails made beforehand, as the filer meets them in a vault."""
 
-    def __init__(self, db: sqlite.Connection, leads: int) -> None:
-        self.db, self.leads = db, leads
-        self.next = db.execute("SELECT coalesce(max(id), 0) + 1 FROM message").fetchone()[0]
-        self.related = 0.0
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self.mails: list[tuple[VaultId, MailObject]] = []
 
-    def batch(self, size: int) -> None:
-        db, ids = self.db, range(self.next, self.next + size)
-        self.next += size
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(1800000000 + self.next)) + ".000Z"
-        count = db.execute("SELECT count(*) FROM address WHERE id > ?", (self.leads,)).fetchone()[0] and self.leads
-        db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT INTO thread (id) VALUES (?)", [(i,) for i in ids])
-        db.executemany(
-            "INSERT INTO message (id, internet_message_id, thread_id, direction, subject, originated_at, received_at, snippet) VALUES (?,?,?,'incoming',?,?,?,?)",
-            [(i, f"{i}@new.example", i, f"Subject {i}", at, at, "The first words " * 5) for i in ids],
-        )
-        db.executemany(
-            "INSERT INTO message_text (message_id, subject, text) VALUES (?, '', ?)",
-            [(i, " ".join(WORDS[(i * k) % len(WORDS)] for k in range(200))) for i in ids],
-        )
-        db.executemany(
-            "INSERT INTO message_address (message_id, address_id, originated_at, role) VALUES (?, ?, ?, ?)",
-            [
-                row
-                for i in ids
-                for row in (
-                    (i, 1 + (i * 7919) % (count or 1), at, "from"),
-                    (i, self.leads + self.leads // 2 + 1 + i % 50, at, "to"),
-                )
-            ],
-        )
-        db.executemany("INSERT INTO _reference VALUES (?, 's', ?, ?)", [(f"{i}@new.example", i, i) for i in ids])
-        db.executemany(
-            "INSERT INTO _identity VALUES (?, ?)", [(k, i) for i in ids for k in (f"id:{i}", f"fp:{i:064x}")]
-        )
-        db.executemany(
-            "INSERT INTO envelope (vault_id, message_id, route, received_at) VALUES (?, ?, 'bcc', ?)",
-            [(f"aaaaaaaa-{i}", i, at) for i in ids],
-        )
-        db.executemany(
-            "INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('aaaaaaaa', ?, 'filed')", [(i,) for i in ids]
-        )
+    def put(self, contents: list[bytes]) -> None:
+        for content in contents:
+            envelope = Envelope(
+                Address("rep1", "own.example"), (CAPTURE,), Client("127.0.0.1", "client"), datetime.now(UTC), "network"
+            )
+            self.mails.append((VaultId(self.epoch, len(self.mails) + 1), MailObject(envelope, content)))
+
+    def after(self, vault_id: VaultId | None, limit: int, _max_octets: int) -> list[tuple[VaultId, MailObject]]:
+        first = 0 if vault_id is None or vault_id.epoch != self.epoch else vault_id.number
+        return self.mails[first : first + limit]
+
+
+def letters(seed: str, count: int, messages: int, leads: int) -> list[bytes]:
+    """Mails of about 4 KB between a rep and people known and new: half of them answers, a quarter to several."""
+    chance = random.Random(seed)
+    made: list[bytes] = []
+    sent: list[tuple[str, str]] = []
+    for n in range(count):
+        person = chance.randint(1, leads + leads // 2) if chance.random() < 0.85 else 10**7 + chance.randrange(10**9)
+        others = [chance.randint(1, leads + leads // 2) for _ in range(chance.randint(1, 4) if n % 4 == 0 else 0)]
+        rep = f"Rep <rep{chance.randint(1, 50)}@own.example>"
+        them = f"Person {person} <person{person}@company{person % 5000}.example>"
+        author, to = (rep, them) if n % 2 else (them, rep)
+        identifier, subject, refers = f"{chance.getrandbits(96):x}@mail.example", f"About {seed} {n}", ""
+        if n % 4 == 1:
+            old = chance.randint(1, messages or 10**6)
+            subject, refers = f"Re: Subject of the offer {old - old % 3}", internet_message_id(old)
+        elif n % 4 == 3 and sent:
+            refers, subject = chance.choice(sent[-200:])
+            subject = f"Re: {subject}"
+        sent.append((identifier, subject.removeprefix("Re: ")))
+        words = " ".join(chance.choice(WORDS) for _ in range(260))
+        fields = [
+            *(f"Received: from host{k}.example by mx{k}.example with ESMTPS id {chance.getrandbits(64):x}; "
+              f"{format_datetime(datetime.now(UTC))}" for k in range(3)),
+            f"From: {author}", f"To: {to}", f"Subject: {subject}", f"Message-ID: <{identifier}>",
+            f"Date: {format_datetime(datetime.now(UTC) - timedelta(minutes=chance.randrange(600)))}",
+        ]  # fmt: skip
+        if others:
+            fields.append("Cc: " + ", ".join(f"person{k}@company{k % 5000}.example" for k in others))
+        if refers:
+            fields += [f"In-Reply-To: <{refers}>", f"References: <{chance.getrandbits(96):x}@mail.example> <{refers}>"]
+        if n % 5 < 2:
+            fields += ["MIME-Version: 1.0", 'Content-Type: multipart/alternative; boundary="b1"']
+            half = words[: len(words) // 2]
+            body = (
+                f'--b1\r\nContent-Type: text/plain; charset="utf-8"\r\n\r\n{half}\r\n--b1\r\nContent-Type: text/html; '
+                f'charset="utf-8"\r\n\r\n<html><body><p>{half.replace("blue", "<b>blue</b>")}</p></body></html>\r\n--b1--'
+            )
+        else:
+            quoted = "\r\n> ".join(words[k : k + 70] for k in range(0, len(words), 70))
+            body = f"{words}\r\n\r\nOn Monday, {person} wrote:\r\n> {quoted}"
+        made.append(("\r\n".join(fields) + "\r\n\r\n" + body + "\r\n").encode())
+    return made
+
+
+class Desk:
+    """A filer as in production, over mails in memory: parse, compose, store, with the checkpointer beside it."""
+
+    def __init__(self, opened: contextlib.ExitStack, path: Path) -> None:
+        # Another run on the same database must not meet vault ids that are filed already.
+        self.shelf = Shelf(f"{random.getrandbits(32):08x}")
+        self.store = opened.enter_context(contextlib.closing(Filing(path, ["own.example"], [CAPTURE.key])))
+        note = opened.enter_context(contextlib.closing(Note(path.with_name("note"))))
+        opened.enter_context(contextlib.closing(Checkpointer(path, self.store.turn)))
+        self.filer = Filer(self.shelf, self.store, note)
+
+    def file(self, contents: list[bytes]) -> float:
+        """Seconds until all are filed."""
+        self.shelf.put(contents)
         begun = time.perf_counter()
-        relation.relate(db, ids)
-        self.related += time.perf_counter() - begun
-        db.execute("COMMIT")
+        while self.filer.step():
+            pass
+        return time.perf_counter() - begun
+
+
+def filing(paths: dict[str, Path], messages: int, leads: int, rounds: int, count: int) -> None:
+    """File the same mails into each store by turns; medians over the rounds."""
+    print(f"\nfiling mails of 4 KB end to end, messages per second, medians of {rounds} rounds of {count}")
+    with contextlib.ExitStack() as opened:
+        desks = {name: Desk(opened, path) for name, path in paths.items()}
+        rates: dict[str, list[float]] = {name: [] for name in desks}
+        run = random.getrandbits(32)
+        for turn in range(-1, rounds):  # the first round warms the caches
+            mails = letters(f"{run:x}.{turn}", count, messages, leads)
+            for name in list(desks) if turn % 2 else reversed(desks):
+                rate = count / desks[name].file(mails)
+                if turn >= 0:
+                    rates[name].append(rate)
+        for name, measured in rates.items():
+            ratios = [mine / base for mine, base in zip(measured, rates["empty"], strict=True)]
+            print(
+                f"  {statistics.median(measured):7.0f}  {name} store ({min(measured):.0f} to {max(measured):.0f}; "
+                f"{statistics.median(ratios):.2f} of the empty one)"
+            )
 
 
 def main() -> None:
@@ -181,6 +275,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--search", action="store_true", help="index everything and search it (minutes)")
+    parser.add_argument("--rounds", type=int, default=9, help="of filing into each store")
     parser.add_argument("--folder", type=Path, help="keep the databases here and use them again")
     wanted = parser.parse_args()
     with contextlib.ExitStack() as opened:
@@ -188,7 +283,8 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         (folder / "large").mkdir(exist_ok=True)
         (folder / "empty").mkdir(exist_ok=True)
-        (folder / "empty" / "relay.db").unlink(missing_ok=True)
+        for left in (folder / "empty").iterdir():
+            left.unlink()
         path = folder / "large" / "relay.db"
         large = opened.enter_context(contextlib.closing(open_store(path)))
         empty = opened.enter_context(contextlib.closing(open_store(folder / "empty" / "relay.db")))
@@ -208,14 +304,10 @@ def main() -> None:
                 print(f"  {timed(lambda sql=sql: large.execute(sql).fetchall()):9.2f}  {name}")
             for name, sql in SLOW.items():
                 print(f"  {timed(lambda sql=sql: large.execute(sql).fetchall(), 1):9.2f}  {name}")
-        print("\nfiling, messages per second (in brackets: microseconds of a message spent in relate)")
-        for size in (25, 50):
-            for name, db in (("empty", empty), ("large", large)) * 3:
-                files, begun = Files(db, wanted.leads), time.perf_counter()
-                for _ in range(3000 // size):
-                    files.batch(size)
-                took = time.perf_counter() - begun
-                print(f"  {3000 / took:9.0f}  batches of {size}, {name} store ({files.related / 3000 * 1e6:.0f})")
+        empty.close()
+        filing(
+            {"empty": folder / "empty" / "relay.db", "large": path}, wanted.messages, wanted.leads, wanted.rounds, 500
+        )
         attach(large)
         if wanted.search:
             find(path, large, wanted.messages)

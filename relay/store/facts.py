@@ -9,7 +9,7 @@ batch, since the write lock of a shared database is being held meanwhile.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +23,12 @@ from relay.store import relation
 LARGE_PART = 256 * 1024
 """Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
 the hold of the write lock in which the facts are written."""
+
+MANY = 100
+"""Messages that may move when threads are joined; of larger threads the largest stays where it is."""
+
+COUNTED = 5000
+"""Messages counted of a thread to find the largest: half a millisecond."""
 
 
 def text_time(moment: datetime) -> str:
@@ -93,18 +99,23 @@ class Transaction:
         known: dict[str, list[identity.Known]] = {}
         wanted = {key for record in records if (key := identity.asked(record))}
         rows = self._db.execute(
-            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
-            "(SELECT substr(f.key, 4) FROM _identity f WHERE f.message_id = m.id AND f.key >= 'fp:' AND f.key < 'fp;') "
-            "FROM json_each(?) w CROSS JOIN message m ON m.id IN "
-            "(SELECT i.message_id FROM _identity i WHERE i.key = w.value ORDER BY i.message_id DESC LIMIT ?) "
-            "LEFT JOIN thread t ON t.id = m.thread_id",
+            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, f.fingerprint "
+            "FROM json_each(?1) w CROSS JOIN message m ON m.id IN "
+            "(SELECT n.id FROM message n WHERE n.internet_message_id = substr(w.value, 4) ORDER BY n.id DESC LIMIT ?2) "
+            "CROSS JOIN _identity f ON f.message_id = m.id LEFT JOIN thread t ON t.id = m.thread_id "
+            "WHERE w.value LIKE 'id:%' "
+            "UNION ALL "
+            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, f.fingerprint "
+            "FROM json_each(?1) w CROSS JOIN _identity f ON f.message_id IN "
+            "(SELECT i.message_id FROM _identity i WHERE i.fingerprint = substr(w.value, 4) AND i.nameless "
+            "ORDER BY i.message_id DESC LIMIT ?2) "
+            "CROSS JOIN message m ON m.id = f.message_id LEFT JOIN thread t ON t.id = m.thread_id "
+            "WHERE w.value LIKE 'fp:%'",
             (json.dumps(sorted(wanted)), identity.CANDIDATES),
         )
         for key, message, internet_id, author, base_subject, originated_at, fingerprint in rows:
             known.setdefault(key, []).append(
-                identity.Known(
-                    message, internet_id, author, base_subject or "", fingerprint or "", read_time(originated_at)
-                )
+                identity.Known(message, internet_id, author, base_subject or "", fingerprint, read_time(originated_at))
             )
         batch = Batch(records, [], [])
         next_id = self._next_id("message")
@@ -122,8 +133,8 @@ class Transaction:
                     known.setdefault(key, []).append(itself)
             batch.ids.append(found)
         self._db.executemany(
-            "INSERT OR IGNORE INTO _identity (key, message_id) VALUES (?, ?)",
-            [(key, i) for i, record in batch.fresh() for key in identity.keys(record)],
+            "INSERT INTO _identity (message_id, fingerprint, nameless) VALUES (?, ?, ?)",
+            [(i, r.fingerprint, r.message_id is None) for i, r in batch.fresh() if identity.asked(r)],
         )
         return batch
 
@@ -134,31 +145,54 @@ class Transaction:
     def _threads(self, batch: Batch) -> tuple[int, ...]:
         """Find or make the thread of each new message, and join threads that turn out to be one."""
         fresh = list(batch.fresh())
-        ids = sorted({identifier for _, record in fresh for identifier in record.thread_ids})
+        # By the whole key: a Message-ID may have been used under ten thousand subjects.
+        wanted = sorted({(identifier, record.base_subject) for _, record in fresh for identifier in record.thread_ids})
         known = {
             (identifier, base_subject): found
             for identifier, base_subject, found in self._db.execute(
-                "SELECT r.internet_message_id, r.base_subject, r.thread_id FROM json_each(?) w "
-                "JOIN _reference r ON r.internet_message_id = w.value",
-                (json.dumps(ids),),
+                "SELECT r.internet_message_id, r.base_subject, r.thread_id FROM json_each(?) w CROSS JOIN _reference r "
+                "ON r.internet_message_id = w.value ->> 0 AND r.base_subject = w.value ->> 1",
+                (json.dumps(wanted),),
             )
         }
         joining = thread.join([(r.thread_ids, r.base_subject) for _, r in fresh], known, self._next_id("thread"))
         self._db.executemany("INSERT INTO thread (id, base_subject) VALUES (?, ?)", joining.created.items())
-        for loser, survivor in joining.joined.items():
+        stays = self._larger_stays(joining.joined)
+        for loser, survivor in stays.items():
+            if loser == survivor:
+                continue
             self._db.execute("UPDATE message SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
             self._db.execute("UPDATE _reference SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
             self._db.execute("DELETE FROM thread WHERE id = ?", (loser,))
         self._db.executemany(
             "INSERT INTO _reference (internet_message_id, base_subject, thread_id) VALUES (?, ?, ?)",
-            [(identifier, subject, found) for (identifier, subject), found in joining.seen.items()],
+            [(identifier, subject, stays.get(found, found)) for (identifier, subject), found in joining.seen.items()],
         )
         self._db.executemany(  # a ghost becomes a message
             "UPDATE _reference SET message_id = ? "
             "WHERE internet_message_id = ? AND base_subject = ? AND message_id IS NULL",
             [(i, record.message_id, record.base_subject) for i, record in fresh if record.message_id],
         )
-        return joining.assigned
+        return tuple(stays.get(found, found) for found in joining.assigned)
+
+    def _larger_stays(self, joined: Mapping[int, int]) -> dict[int, int]:
+        """Thread -> the one that it becomes, for all that are joined. The smallest id stays, or the largest thread.
+
+        Otherwise one mail could move fifty thousand messages under the write lock, and the next one again.
+        """
+        groups: dict[int, list[int]] = {}
+        for loser, survivor in joined.items():
+            groups.setdefault(survivor, [survivor]).append(loser)
+        stays: dict[int, int] = {}
+        for survivor, threads in groups.items():
+            sizes = {found: self._size(found) for found in threads}
+            largest = min(threads, key=lambda found: (-sizes[found], found))
+            stays.update(dict.fromkeys(threads, largest if sizes[largest] > MANY else survivor))
+        return stays
+
+    def _size(self, thread_id: int) -> int:
+        counted = "SELECT count(*) FROM (SELECT 1 FROM message WHERE thread_id = ? LIMIT ?)"
+        return int(self._db.execute(counted, (thread_id, COUNTED)).fetchone()[0])
 
     def _messages(self, batch: Batch, threads: tuple[int, ...]) -> None:
         fresh = list(batch.fresh())

@@ -141,6 +141,12 @@ class Filing:
                     transaction.keep([(part.digest, part.content)])
 
     def settle(self, alive: Callable[[], None]) -> int:
-        """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left."""
+        """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left to do now."""
         alive()
-        return int(relation.settle(self._db))
+        self._db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+        try:
+            return int(relation.settle(self._db))
+        except sqlite.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            return 0  # a program holds the write lock; nothing here is urgent

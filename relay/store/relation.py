@@ -23,9 +23,16 @@ system that answers itself for years must not slow down filing."""
 STRIDE = 2000
 """Messages of a busy address that one `settle` looks at: a few milliseconds of the write lock."""
 
+SWEPT = 100
+"""Addresses, decisions and deals of a deleted lead that one `settle` removes."""
+
 GRACE = 5.0
 """Seconds before the rows of a deleted lead are swept: an ORM that deletes and inserts anew, without a
 transaction around both, keeps its addresses."""
+
+AGAIN = 30.0
+"""Seconds after new mail before a long thread is looked through: reading fifty thousand messages takes a
+third of a second, and the next answer is on its way."""
 
 _FORGET = "DELETE FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
 
@@ -55,11 +62,11 @@ SELECT e.lead_id, m.id, m.originated_at, NULL, e.deal_id, e.reason
    AND NOT EXISTS (SELECT 1 FROM lead_message o WHERE o.message_id = m.id AND o.lead_id = e.lead_id)
 """
 
+# Counted, not EXISTS: SQLite 3.51 and later make a join of that, and read a thread of thousands to its end.
 _THREADS = """
-SELECT DISTINCT m.thread_id
-  FROM json_each(?) w
- CROSS JOIN message m ON m.id = w.value
- WHERE EXISTS (SELECT 1 FROM message o WHERE o.thread_id = m.thread_id AND o.id <> m.id)
+SELECT thread_id
+  FROM (SELECT DISTINCT m.thread_id FROM json_each(?) w CROSS JOIN message m ON m.id = w.value) t
+ WHERE (SELECT count(*) FROM (SELECT 1 FROM message o WHERE o.thread_id = t.thread_id LIMIT 2)) = 2
 """
 
 _LONG = "SELECT count(*) FROM (SELECT 1 FROM message WHERE thread_id = ? LIMIT ?)"
@@ -67,6 +74,12 @@ _LONG = "SELECT count(*) FROM (SELECT 1 FROM message WHERE thread_id = ? LIMIT ?
 _QUEUE = """
 INSERT INTO _unsettled (kind, subject_id)
 SELECT 'thread', w.value FROM json_each(?) w
+ WHERE NOT EXISTS (SELECT 1 FROM _unsettled u WHERE u.kind = 'thread' AND u.subject_id = w.value)
+"""
+
+_QUEUE_LATER = f"""
+INSERT INTO _unsettled (kind, subject_id, at)
+SELECT 'thread', w.value, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+{AGAIN} seconds') FROM json_each(?) w
  WHERE NOT EXISTS (SELECT 1 FROM _unsettled u WHERE u.kind = 'thread' AND u.subject_id = w.value)
 """
 
@@ -138,36 +151,36 @@ def relate(connection: sqlite.Connection, message_ids: Collection[int]) -> None:
     if threads:
         long = [t for t in threads if connection.execute(_LONG, (t, LONG_THREAD)).fetchone()[0] == LONG_THREAD]
         if long:
-            connection.execute(_QUEUE, (json.dumps(long),))
+            connection.execute(_QUEUE_LATER, (json.dumps(long),))
         _rethread(connection, [t for t in threads if t not in long], fresh=message_ids)
     connection.execute(_HAS_LEAD, (ids,))
     connection.execute(_NO_LEAD, (ids,))
 
 
-def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Collection[int] = ()) -> None:
-    """Make the rows that threads give right for these threads.
+def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Collection[int] = ()) -> bool:
+    """Make the rows that threads give right for these threads, 2 x STRIDE of them at the most. Returns whether all are.
 
     Messages that change by it (other than `fresh` ones, whose own row in the feed is still to be read)
     are told in the feed: no CRM has written anything from which it could know.
     """
     if not threads:
-        return
+        return True
     leads = connection.execute(_SOLE_LEAD, (json.dumps(list(threads)),)).fetchall()
     found = json.dumps(leads)
-    stale = connection.execute(_THREAD_STALE, (found,)).fetchall()
+    stale = connection.execute(_THREAD_STALE, (found,)).fetchmany(STRIDE)
     connection.executemany(
         "DELETE FROM lead_message WHERE lead_id = ? AND originated_at = ? AND message_id = ?",
         stale,
     )
-    missing = connection.execute(_THREAD_MISSING, (found,)).fetchall()
+    missing = connection.execute(_THREAD_MISSING, (found,)).fetchmany(STRIDE)
     connection.executemany(
         "INSERT INTO lead_message (lead_id, originated_at, message_id, reason) VALUES (?, ?, ?, 'thread')", missing
     )
     changed = {message for _, _, message in (*stale, *missing)}
-    if not changed:
-        return
-    _listed(connection, changed)
-    _tell(connection, changed - set(fresh))
+    if changed:
+        _listed(connection, changed)
+        _tell(connection, changed - set(fresh))
+    return len(stale) < STRIDE and len(missing) < STRIDE
 
 
 def _listed(connection: sqlite.Connection, messages: Iterable[int]) -> None:
@@ -180,32 +193,44 @@ def _listed(connection: sqlite.Connection, messages: Iterable[int]) -> None:
 def settle(connection: sqlite.Connection, limit: int = 100) -> bool:
     """Finish a little of what triggers could not, in one short transaction of its own.
 
-    At most `limit` threads, messages or leads, or STRIDE messages of one busy address. Returns whether
-    there was something to do, so: `while settle(connection): pass`. Raises OperationalError when the
-    write lock cannot be had in time; nothing is lost then.
+    At most `limit` threads, messages or addresses, or one lead; STRIDE messages of busy addresses and long
+    threads. Returns whether there was something to do, so: `while settle(connection): pass`. Raises
+    OperationalError when the write lock cannot be had in time; nothing is lost then.
     """
-    due = f"kind <> 'lead' OR at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-{GRACE} seconds')"
-    if connection.execute(f"SELECT 1 FROM _unsettled WHERE {due} LIMIT 1").fetchone() is None:
+    if connection.execute(f"SELECT 1 FROM _unsettled WHERE {_due()} LIMIT 1").fetchone() is None:
         return False  # looked at without the write lock: this is the usual case
-    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Reading a thread of fifty thousand takes long, so it is done before the write lock is asked for. When
+        # somebody has written meanwhile SQLite refuses the first write, and all is done under the lock.
+        _settle(connection, "BEGIN", limit)
+    except sqlite.OperationalError:
+        _settle(connection, "BEGIN IMMEDIATE", limit)
+    return True
+
+
+def _due() -> str:
+    wait = f"CASE kind WHEN 'lead' THEN '-{GRACE} seconds' ELSE '-0 seconds' END"
+    return f"at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', {wait})"
+
+
+def _settle(connection: sqlite.Connection, begin: str, limit: int) -> None:
+    connection.execute(begin)
     try:
         work = connection.execute(
             "SELECT kind, subject_id, reached_at, reached_id FROM _unsettled "
-            f"WHERE {due} ORDER BY kind, subject_id LIMIT ?",
+            f"WHERE {_due()} ORDER BY kind, subject_id LIMIT ?",
             (limit,),
         ).fetchall()
         kind = work[0][0] if work else ""
         subjects = [row[1] for row in work if row[0] == kind]
         if kind == "address":
-            more = _walk(connection, *work[0][1:])
-            subjects = [] if more else subjects[:1]
+            subjects = _walk(connection, [row[1:] for row in work if row[0] == kind])
         elif kind == "lead":
-            for lead in subjects:
-                _sweep(connection, lead)
+            subjects = subjects[:1] if _sweep(connection, subjects[0]) else []
         elif kind == "message":
             _decide_again(connection, subjects)
-        elif kind == "thread":
-            _rethread(connection, subjects)
+        elif kind == "thread" and not _rethread(connection, subjects):
+            subjects = []
         connection.executemany(
             "DELETE FROM _unsettled WHERE kind = ? AND subject_id = ?", [(kind, subject) for subject in subjects]
         )
@@ -214,7 +239,6 @@ def settle(connection: sqlite.Connection, limit: int = 100) -> bool:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return True
 
 
 def _decide_again(connection: sqlite.Connection, messages: list[int]) -> None:
@@ -235,32 +259,47 @@ def _tell(connection: sqlite.Connection, messages: Iterable[int]) -> None:
     )
 
 
-def _walk(connection: sqlite.Connection, address: int, reached_at: str, reached_id: int) -> bool:
-    """Queue the threads of the next messages of an address. Returns whether there are more."""
-    messages = connection.execute(
-        "SELECT originated_at, message_id FROM message_address "
-        "WHERE address_id = ? AND (originated_at, message_id) > (?, ?) ORDER BY originated_at, message_id LIMIT ?",
-        (address, reached_at, reached_id, STRIDE),
-    ).fetchall()
-    ids = [message for _, message in messages]
-    threads = [thread for (thread,) in connection.execute(_THREADS, (json.dumps(ids),))]
-    connection.execute(_QUEUE, (json.dumps(threads),))
-    if len(ids) < STRIDE:
-        return False
-    connection.execute(
-        "UPDATE _unsettled SET reached_at = ?, reached_id = ? WHERE kind = 'address' AND subject_id = ?",
-        (*messages[-1], address),
-    )
-    return True
+def _walk(connection: sqlite.Connection, addresses: Iterable[tuple[int, str, int]]) -> list[int]:
+    """Queue the threads of the next messages of these addresses. Returns those that have no more."""
+    done: list[int] = []
+    left = STRIDE
+    for address, reached_at, reached_id in addresses:
+        messages = connection.execute(
+            "SELECT originated_at, message_id FROM message_address "
+            "WHERE address_id = ? AND (originated_at, message_id) > (?, ?) ORDER BY originated_at, message_id LIMIT ?",
+            (address, reached_at, reached_id, left),
+        ).fetchall()
+        threads = connection.execute(_THREADS, (json.dumps([message for _, message in messages]),)).fetchall()
+        connection.execute(_QUEUE, (json.dumps([thread for (thread,) in threads]),))
+        left -= len(messages)
+        if left <= 0:
+            connection.execute(
+                "UPDATE _unsettled SET reached_at = ?, reached_id = ? WHERE kind = 'address' AND subject_id = ?",
+                (*messages[-1], address),
+            )
+            break
+        done.append(address)
+    return done
 
 
-def _sweep(connection: sqlite.Connection, lead: int) -> None:
-    """Remove what a deleted lead left. A lead that is back has lost nothing."""
+def _sweep(connection: sqlite.Connection, lead: int) -> bool:
+    """Remove some of what a deleted lead left. Returns whether that was all. A lead that is back has lost nothing."""
     if connection.execute("SELECT 1 FROM lead WHERE id = ?", (lead,)).fetchone():
-        return
+        return True
+    swept = 0
     for table in ("lead_address", "explicit_attribution", "deal"):
-        connection.execute(f"DELETE FROM {table} WHERE lead_id = ?", (lead,))
+        swept += connection.execute(
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE lead_id = ? LIMIT ?)", (lead, SWEPT - swept)
+        ).rowcount
+        if swept == SWEPT:
+            return False
     # What is left was given by threads only, and goes with them; but not all of it may be in a queued one.
-    left = connection.execute("SELECT message_id FROM lead_message WHERE lead_id = ?", (lead,)).fetchall()
-    connection.execute("DELETE FROM lead_message WHERE lead_id = ?", (lead,))
-    _listed(connection, (message for (message,) in left))
+    left = connection.execute(
+        "SELECT originated_at, message_id FROM lead_message WHERE lead_id = ? LIMIT ?", (lead, STRIDE)
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM lead_message WHERE lead_id = ? AND originated_at = ? AND message_id = ?",
+        [(lead, *row) for row in left],
+    )
+    _listed(connection, (message for _, message in left))
+    return len(left) < STRIDE

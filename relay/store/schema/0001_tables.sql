@@ -298,12 +298,13 @@ CREATE TABLE _answer ( -- What an incoming message answers (In-Reply-To), to fin
   internet_message_id TEXT NOT NULL        -- without angle brackets
 );
 
-CREATE TABLE _identity ( -- Keys by which two copies of one message are recognised; none is unique alone.
-  key        TEXT NOT NULL,    -- 'id:' and the Message-ID, or 'fp:' and a sha256
-  message_id INTEGER NOT NULL, -- message.id
-  PRIMARY KEY (key, message_id)
-) WITHOUT ROWID;
-CREATE INDEX _identity_by_message ON _identity (message_id);
+-- One row at the end per message: an index over every fingerprint would cost filing into a large store a tenth.
+CREATE TABLE _identity ( -- By what two copies of one message are recognised, besides the Message-ID, which is not unique.
+  message_id  INTEGER PRIMARY KEY, -- message.id
+  fingerprint TEXT NOT NULL,       -- sha256 over author, subject and words
+  nameless    INTEGER NOT NULL     -- 1: the message has no Message-ID and is looked up by its fingerprint
+);
+CREATE INDEX _identity_nameless ON _identity (fingerprint) WHERE nameless;
 
 CREATE TABLE _vault_outcome ( -- What became of every accepted mail: filing twice is filing once.
   epoch   TEXT NOT NULL,    -- first half of the vault id
