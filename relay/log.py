@@ -85,9 +85,7 @@ class Tally:
         """Tell what was counted, if there is anything and it is time."""
         now = self._clock()
         if self._count and now - self._told >= TELLING:
-            # What counts is the work: it goes on when nobody reads the log any more, or its disk is full.
-            with contextlib.suppress(OSError, ValueError):
-                self._log.info(self._event, count=self._count, **self._facts)
+            self._log.info(self._event, count=self._count, **self._facts)
             self._told, self._count = now, 0
 
 

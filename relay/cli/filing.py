@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
 import click
 
@@ -29,7 +30,7 @@ def file(context: click.Context) -> None:
     from relay.work.note import Note
 
     settings = configuration(context).settings
-    log.configure()
+    log.configure(level=logging.WARNING)  # a person is told how many at the end; the progress line is enough
     vault = settings.vault.path
     if not vault.is_dir():
         raise click.ClickException(f"{vault}: there is no vault yet; `bcc-relay serve` makes it")

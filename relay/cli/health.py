@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +46,7 @@ def status(context: click.Context, as_json: bool) -> None:
 
 def observe(settings: Settings, db: sqlite.Connection) -> dict[str, Any]:
     """Everything that `judge` looks at. Times are UTC text, sizes octets."""
+    from relay.lock import held
     from relay.mail.envelope import VaultId
     from relay.store.facts import text_time
     from relay.store.reading import counts
@@ -67,21 +66,6 @@ def observe(settings: Settings, db: sqlite.Connection) -> dict[str, Any]:
     found["store_size"], found["wal_size"] = _size(settings.store.path), _size(Path(f"{settings.store.path}-wal"))
     found["disk_free"] = min(_free(settings.store.path.parent), _free(settings.vault.path))
     return found
-
-
-def held(lock: Path) -> bool:
-    """Does a process hold this lock file? Never waits and never makes the file."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _size(path: Path) -> int:

@@ -39,3 +39,11 @@ def test_a_single_mail_is_told_at_once(lines):
     clock[0] = 7.0
     tally.add(1, up_to="e-2")
     assert len(lines()) == 2
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_work():
+    stream = io.StringIO()
+    log.configure(stream)
+    stream.close()
+    log.Tally("mail.filed").add(1)
+    structlog.reset_defaults()

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -97,17 +96,17 @@ def test_wrong_command_lines_exit_2_and_those_of_status_3(words, status, capsys,
     assert told.err.startswith(("bcc-relay: ", "Usage: "))
 
 
-def test_help_answers_in_a_fifth_of_a_second_and_imports_nothing_heavy():
+def test_help_answers_at_once_and_imports_nothing_heavy():
     script = "import sys; from relay.cli.program import run; run(['--help']); print(sorted(m for m in sys.modules if m in {'pysqlite3','sqlite_utils','structlog','asyncio','uvloop','email','tomllib'}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines()[-1] == "[]"
-    took: dict[str, list[float]] = {"bare": [], "ours": []}
-    for _ in range(5):  # by turns: a loaded machine starts everything slower
-        for name, words in (("bare", ["-c", ""]), ("ours", ["-m", "relay", "--help"])):
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *words], capture_output=True, check=True, cwd=ROOT)
-            took[name].append(time.perf_counter() - began)
-    assert min(took["ours"]) < max(0.2, 10 * min(took["bare"]))
+    took: list[float] = []
+    for _ in range(5):  # seconds of the processor: those of the clock tell how busy the machine is
+        before = os.times()
+        subprocess.run([sys.executable, "-m", "relay", "--help"], capture_output=True, check=True, cwd=ROOT)
+        after = os.times()
+        took.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(took) < 0.3
 
 
 def test_config_check_tells_all_mistakes_at_once_and_what_has_no_effect(tmp_path, capsys):
