@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ def demo(context: click.Context, keep: bool) -> None:
     Starts the daemon on a loopback port, sends a BCC copy and two forwards to it over SMTP, and shows the
     lead's timeline and the query that a CRM would use.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # by the way that stops the daemon too
     folder = Path(tempfile.mkdtemp(prefix="bcc-relay-demo-"))
     try:
         context.exit(_show(folder, keep=keep))
