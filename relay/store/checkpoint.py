@@ -67,10 +67,15 @@ class Checkpointer:
             # A checkpoint must reach the disk before the log it came from is reused.
             folder.execute("PRAGMA synchronous = FULL")
             pages, quiet, looks = 0, 0, 0
-            _hold(keeper)
+            self._hold(keeper)
             while not self._done.wait(LOOK):
                 looks += 1
-                now, moved = _log(folder)
+                try:
+                    now, moved = _log(folder)
+                except sqlite.Error as error:  # a full disk, a damaged file: the filer says so too, and may get over it
+                    if looks % 120 == 1:
+                        self._log.warning("checkpoint.refused", why=str(error))
+                    continue
                 quiet = quiet + 1 if now == pages else 0
                 pages = now
                 if pages > LARGE or (pages > moved and quiet >= QUIET_LOOKS):
@@ -83,26 +88,26 @@ class Checkpointer:
             self._fold(keeper, folder)
 
     def _fold(self, keeper: sqlite.Connection, folder: sqlite.Connection) -> None:
-        with contextlib.suppress(sqlite.OperationalError):  # busy: the next look tries again
+        with contextlib.suppress(sqlite.Error):  # busy, or worse: the next look tries again
             _release(keeper)
             folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             with self._turn:
                 folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 # Nothing or next to nothing is left for the moment in which this holds the write lock.
                 folder.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-        with contextlib.suppress(sqlite.OperationalError):
-            _hold(keeper)
+        self._hold(keeper)
+
+    def _hold(self, keeper: sqlite.Connection) -> None:
+        with contextlib.suppress(sqlite.Error):  # not to be had now: the next fold takes it
+            if not keeper.in_transaction:
+                keeper.execute("BEGIN")
+            keeper.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a read mark comes with the first read
 
 
 def _log(connection: sqlite.Connection) -> tuple[int, int]:
     """(pages in the log, those of them that are in the database already)."""
     _, pages, moved = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
     return max(0, pages), max(0, moved)
-
-
-def _hold(keeper: sqlite.Connection) -> None:
-    keeper.execute("BEGIN")
-    keeper.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a read mark comes with the first read
 
 
 def _release(keeper: sqlite.Connection) -> None:

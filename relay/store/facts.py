@@ -99,13 +99,15 @@ class Transaction:
         known: dict[str, list[identity.Known]] = {}
         wanted = {key for record in records if (key := identity.asked(record))}
         rows = self._db.execute(
-            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, f.fingerprint "
+            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
+            "f.fingerprint "
             "FROM json_each(?1) w CROSS JOIN message m ON m.id IN "
             "(SELECT n.id FROM message n WHERE n.internet_message_id = substr(w.value, 4) ORDER BY n.id DESC LIMIT ?2) "
             "CROSS JOIN _identity f ON f.message_id = m.id LEFT JOIN thread t ON t.id = m.thread_id "
             "WHERE w.value LIKE 'id:%' "
             "UNION ALL "
-            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, f.fingerprint "
+            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
+            "f.fingerprint "
             "FROM json_each(?1) w CROSS JOIN _identity f ON f.message_id IN "
             "(SELECT i.message_id FROM _identity i WHERE i.fingerprint = substr(w.value, 4) AND i.nameless "
             "ORDER BY i.message_id DESC LIMIT ?2) "

@@ -21,6 +21,7 @@ from relay.mail.envelope import VaultId
 from relay.store import relation
 from relay.store.connection import open_store
 from relay.store.facts import LARGE_PART, Transaction
+from relay.store.opening import SameFile
 
 PATIENCE = 0.5
 """Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
@@ -58,6 +59,7 @@ class Filing:
         self, path: Path, domains: Iterable[str], capture: Iterable[str], alive: Callable[[], None] = lambda: None
     ) -> None:
         self._db = open_store(path)
+        self._file = SameFile(path)
         self._domains = frozenset(domains)
         self._capture = frozenset(capture)
         self._directory: Directory | None = None
@@ -71,6 +73,10 @@ class Filing:
 
     def close(self) -> None:
         self._db.close()
+
+    def must_be_there(self) -> None:
+        """Raises StoreError when the database was deleted or replaced under us."""
+        self._file.check()
 
     def _write_domains(self, alive: Callable[[], None]) -> None:
         """The views tell outside parties from ours by our domains, so they stand in the database too."""

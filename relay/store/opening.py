@@ -33,6 +33,32 @@ class StoreError(Exception):
     """The database cannot be used. Its text is one line that says which file, what is wrong and what to do."""
 
 
+class SameFile:
+    """Made right after a database was opened: does its path still lead to that file?
+
+    A person who deletes or replaces a database in use leaves us with a file that nobody else sees, and
+    SQLite does not tell. What we wrote there would be lost until the next start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = self._found()
+
+    def check(self) -> None:
+        """Raises StoreError when it was deleted or replaced. Costs one stat."""
+        if self._found() != self._file:
+            raise StoreError(
+                f"{self._path}: deleted or replaced while in use; opening anew (stop bcc-relay before doing so)"
+            )
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
 def connect(
     path: Path, *, read_only: bool = False, timeout: float = BUSY_TIMEOUT, threads: bool = False
 ) -> sqlite.Connection:

@@ -16,7 +16,7 @@ from pathlib import Path
 from relay import sqlite
 from relay.store.connection import open_store
 from relay.store.migrations import make_file, statements, switch_to_wal
-from relay.store.opening import StoreError, connect, refused
+from relay.store.opening import SameFile, StoreError, connect, refused
 
 VERSION = 1
 """Of search.sql, kept as `PRAGMA user_version`. Another version is thrown away and built anew."""
@@ -191,6 +191,12 @@ class Indexer:
         except StoreError:
             self._store.close()
             raise
+        self._files = SameFile(store), SameFile(search_path(store))
+
+    def must_be_there(self) -> None:
+        """Raises StoreError when one of the databases was deleted or replaced under us."""
+        for file in self._files:
+            file.check()
 
     def catch_up(self, limit: int = STEP) -> int:
         """See `catch_up`."""

@@ -77,6 +77,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn)))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
             while True:
+                store.must_be_there()
                 try:
                     done = filer.step()
                     if not done or time.monotonic() - settled > SETTLE_EVERY:

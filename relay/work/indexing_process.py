@@ -48,6 +48,7 @@ def run(store: Path) -> int:
     try:
         with contextlib.closing(Indexer(store)) as indexer:
             while True:
+                indexer.must_be_there()
                 done = 0
                 began = time.monotonic()
                 try:
