@@ -28,7 +28,7 @@ from relay.mail.envelope import Envelope
 from relay.mail.forwarded import Evidence, Forwarded
 from relay.mail.forwarded_html import find_structured
 from relay.mail.message import Message, Part, parse
-from relay.mail.reference import is_forward_subject, is_reply_subject, split_prefixes
+from relay.mail.reference import base_subject, is_forward_subject, is_reply_subject, split_prefixes
 
 MAX_ORIGINALS = 200
 """Messages taken out of one mail object; what is more stays unread (defect)."""
@@ -209,7 +209,7 @@ def _inline(message: Message, directory: Directory, *, ours: bool, alone: bool) 
     markup = ""
     evidence = ""
     chosen: Forwarded | None = None
-    if marked is not None and _means_forward(marked.forwarded, message, directory, ours=ours, alone=alone):
+    if marked is not None and _means_forward(marked.forwarded, message, directory, ours=ours, alone=alone, marked=True):
         chosen, markup, evidence = marked.forwarded, marked.html, f"html-{marked.forwarded.evidence}"
         if plain is not None and plain.author is not None and (chosen.author is None or _agree(plain, chosen)):
             # Both say the same: the text part has the text that its writer's client made.
@@ -230,12 +230,15 @@ def _agree(one: Forwarded, other: Forwarded) -> bool:
     return one.author is not None and other.author is not None and one.author.address.key == other.author.address.key
 
 
-def _means_forward(found: Forwarded, message: Message, directory: Directory, *, ours: bool, alone: bool) -> bool:
+def _means_forward(
+    found: Forwarded, message: Message, directory: Directory, *, ours: bool, alone: bool, marked: bool = False
+) -> bool:
     """Does the block mean a forward, in a mail whose recipients allow one?
 
     A title does. Outlook writes the same block above replies, so there the subject's prefix decides; one
     of our people who took it away is believed to forward, a stranger is not. Even to the capture address
-    alone a "Re:" is no forward: it may be an answer whose recipients are all in Bcc.
+    alone a "Re:" is no forward: it may be an answer whose recipients are all in Bcc. `marked`: a client marked
+    the block in HTML; a bare one under a subject of its own must be more than a person's notes.
     """
     if found.author is not None and directory.is_capture(found.author.address):
         return False  # a reply to something of ours
@@ -244,7 +247,24 @@ def _means_forward(found: Forwarded, message: Message, directory: Directory, *, 
     forwards = is_forward_subject(message.subject)
     if found.evidence is Evidence.ATTRIBUTION:
         return forwards and alone and found.author is not None
-    return forwards or (ours and not is_reply_subject(message.subject))
+    if forwards:
+        return True
+    return ours and not is_reply_subject(message.subject) and (marked or _written_by_a_client(found, message))
+
+
+def _written_by_a_client(found: Forwarded, message: Message) -> bool:
+    """Is the block more than "From: Berlin, To: Hamburg, Subject: train" in somebody's notes?
+
+    Every client writes a date with a clock. Where it left the sender's address out, the block must also have the
+    subject that the mail still has, or a title that only clients write.
+    """
+    if not any(char.isdigit() for char in found.date):
+        return False
+    if found.author is not None:
+        return True
+    if found.evidence is Evidence.ORIGINAL_TITLE:
+        return True
+    return bool(base_subject(found.subject)) and base_subject(found.subject) == base_subject(message.subject)
 
 
 def _customer(found: Forwarded, directory: Directory) -> tuple[Forwarded, list[str]]:

@@ -99,6 +99,7 @@ def read(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
     seen: set[str] = set()
     end = i = at
     blanks = 0
+    below = False  # whether a value was found below its label
     limit = min(len(lines), at + MAX_LINES)
     while i < limit:
         line = lines[i]
@@ -121,7 +122,13 @@ def read(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
             continue
         if not pairs:
             break
-        wrapped = _wrapped(lines, i, limit, pairs[-1]) if not blanks or not pairs[-1][1][0] else 0
+        if not any(pairs[-1][1]):
+            # A label alone on its line: the value stands below it, in HTML in a paragraph of its own. But what
+            # follows the last label behind a blank line is the body, and the label is an empty "Subject:".
+            wrapped = int(not blanks or below or _label_follows(lines, i + 1, limit))
+            below = below or bool(wrapped)
+        else:
+            wrapped = _wrapped(lines, i, limit, pairs[-1]) if not blanks else 0
         if not wrapped:
             break
         pairs[-1][1].extend(unquoted(lines[k]) for k in range(i, i + wrapped))
@@ -134,12 +141,18 @@ def read(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
     return Block(at, end, values, depth(lines[at]) > 0), end
 
 
+def _label_follows(lines: Sequence[str], at: int, limit: int) -> bool:
+    """Is the next line that is not blank a label?"""
+    for i in range(at, min(limit, at + MAX_BLANKS + 1)):
+        if unquoted(lines[i]):
+            return label(lines[i]) is not None
+    return False
+
+
 def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[str]]) -> int:
     """How many lines from `at` on continue the value of `pair`; 0 when the block ends here."""
     name, value = pair
     addresses = any(language.labels.get(name) in (TO, CC, BCC) for language in LANGUAGES)
-    if not value[0]:
-        return 1  # a label alone on its line: the value stands below it
     last = min(limit, at + (200 if addresses else 4))
     for k in range(at, last):
         if not unquoted(lines[k]):

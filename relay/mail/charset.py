@@ -177,6 +177,8 @@ def decode(octets: bytes, label: str = "") -> tuple[str, str]:
         return guess(octets), ""
     if name is None:
         return guess(octets), UNKNOWN
+    if name == "utf-16" or (name.startswith(("utf-16-", "utf-32")) and _is_narrow(octets)):
+        name = _of_utf_16(octets)
     if name == "iso2022_jp_ext":
         return _jis(octets)
     if name not in _MULTI_BYTE:
@@ -190,6 +192,23 @@ def decode(octets: bytes, label: str = "") -> tuple[str, str]:
         return scrub(octets.decode(name), name), ""
     except (UnicodeError, ValueError):
         return _damaged(octets, name)
+
+
+_NARROW = 32
+"""Octets from which on a text of ASCII letters alone is not UTF-16, where every blank and line end has a NUL."""
+
+
+def _is_narrow(octets: bytes) -> bool:
+    """Text of one octet a letter under a label that says two or four: the label of what it was converted from."""
+    return len(octets) >= _NARROW and octets.isascii() and b"\0" not in octets
+
+
+def _of_utf_16(octets: bytes) -> str:
+    """The decoder of what calls itself UTF-16 without a byte order mark: which half of its letters has the NULs?"""
+    if _is_narrow(octets):
+        return "utf-8"
+    sample = octets[:2000]
+    return "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"
 
 
 def _damaged(octets: bytes, name: str) -> tuple[str, str]:
@@ -251,7 +270,8 @@ def guess(octets: bytes, hint: str = "") -> str:
 def in_html(octets: bytes) -> str:
     """The charset that an HTML text names in its first 1,024 octets (HTML §4.2.5.4), '' when none."""
     found = _META.search(octets[:1024])
-    return found[1].decode("ascii") if found else ""
+    label = found[1].decode("ascii") if found else ""
+    return "utf-8" if (codec(label) or "").startswith("utf-16") else label  # it was read as ASCII (HTML §13.2.3.2)
 
 
 def _jis(octets: bytes) -> tuple[str, str]:

@@ -79,12 +79,14 @@ _ISO = re.compile(
 )
 _CJK = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]?")
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:[.,]\d{1,9})?)?(?!\d)")
+_COLON = re.compile(r"(?<=\d)\s{0,3}:\s{0,3}(?=\d)")
 _DOTTED = re.compile(r"(\d{4}\s{1,3}\d{1,2})\.(\d\d)\.(\d\d)(?!\d)")
 _NOON = re.compile(r"\A[\s]{0,3}([AaPp])\.?[Mm]\b")
 _ZONE = re.compile(r"(?<![\w:])(?:(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})(?!\d)|([A-Za-z]{1,5})(?![\w]))")
+_WHOLE_HOURS = re.compile(r"\b(?:UTC|GMT)([+-]\d{1,2})(?![\d:])")
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
 _WORD = re.compile(r"[^\W\d_]+\.?")
-_NUMBER = re.compile(r"(?<![\d:.])\d{1,4}(?![\d:])")
+_NUMBER = re.compile(r"(?<![\d:.+])(?<!\s-)\d{1,4}(?![\d:])")
 _SHORT_MONTH = {
     "jan": 1,
     "feb": 2,
@@ -145,7 +147,7 @@ def _year(number: str) -> int:
 
 def _odd(text: str) -> datetime | None:
     """Every other form: day, clock and zone are looked for each by itself."""
-    text = _DOTTED.sub(r"\1:\2:\3", unicodedata.normalize("NFKC", text))
+    text = _DOTTED.sub(r"\1:\2:\3", _COLON.sub(":", unicodedata.normalize("NFKC", text)))
     iso = _ISO.search(text)
     if iso is not None:
         year, month, day, hour, minute, second, zone = iso.groups()
@@ -182,6 +184,8 @@ def _clock(text: str) -> tuple[int, int, int, int] | None:
         rest = rest[half.end() :]
     zone = next((zone for zone in _ZONE.finditer(rest) if zone[1] or zone[4].lower() in _ZONES), None)
     east = 0 if zone is None else _east(zone[0])
+    if not east and (hours := _WHOLE_HOURS.search(rest)) is not None:  # GMT+2
+        east = int(hours[1]) * 60
     return _twelve(int(found[1]), half), int(found[2]), int(found[3] or 0), east
 
 
@@ -199,6 +203,7 @@ def _day(text: str) -> tuple[int, int, int] | None:
     cjk = _CJK.search(text)
     if cjk is not None:
         return int(cjk[1]), int(cjk[2]), int(cjk[3])
+    month_first = None
     for word in _WORD.finditer(text):
         month = _MONTHS.get(_plain(word[0]))
         if month is None:
@@ -207,10 +212,10 @@ def _day(text: str) -> tuple[int, int, int] | None:
         after = [number[0] for number in _NUMBER.finditer(text, word.end())]
         if before and len(before[-1]) <= 2 and after:  # 2 Jan 2023
             return _year(after[0]), month, int(before[-1])
-        if len(after) >= 2 and len(after[0]) <= 2:  # Jan 2 03:04:05 2023
-            return _year(after[1]), month, int(after[0])
-        if before and len(before[-1]) <= 2:
-            continue
+        if month_first is None and len(after) >= 2 and len(after[0]) <= 2:  # Jan 2 03:04:05 2023
+            month_first = _year(after[1]), month, int(after[0])  # or a weekday: mar., 02 mai 2023
+    if month_first is not None:
+        return month_first
     numeric = _NUMERIC.search(text)
     if numeric is None:
         return None

@@ -14,7 +14,9 @@ from relay.mail.charset import UNDECODABLE, decode, guess, scrub
 
 # charset, language (RFC 2231 §5), encoding. What follows up to "?=" is found by a search of its own, so that a
 # value full of openings costs no more than its length.
-_OPENING = re.compile(r"=\?([^?*\s]{1,64})(?:\*[^?\s]{0,64})?\?([bBqQ])\?")
+_OPENING = re.compile(r"=\?\s?([^?*\s]{1,64})(?:\*[^?\s]{0,64})?\s?\?\s?([bBqQ])\s?\?")
+_ENCODED_OCTET = re.compile(r"=[0-9A-Fa-f]{2}")
+_B_PAYLOAD = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}\Z")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
 _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160), 0x2028, 0x2029), " ")
 
@@ -56,19 +58,40 @@ def decode_words(text: str) -> str:
     position = 0
     while True:
         opening = _OPENING.search(text, position)
-        end = text.find("?=", opening.end()) if opening else -1
-        if opening is None or end < 0:
+        if opening is None:
             break
+        end = text.find("?=", opening.end())
+        following = _OPENING.search(text, opening.end(), end if end >= 0 else len(text))
         between = text[position : opening.start()]
         if run and not between.isspace() and between:
             _decode_run(run, out)
         if between and not (run and between.isspace()):
             out.append(between)
-        run.append((opening[1].lower(), opening[2].lower(), text[opening.end() : end], text[opening.start() : end + 2]))
-        position = end + 2
+        charset, encoding = opening[1].lower(), opening[2].lower()
+        if following is None and end >= 0:
+            run.append((charset, encoding, text[opening.end() : end], text[opening.start() : end + 2]))
+            position = end + 2
+            continue
+        # The word never closes, or another one opens inside it.
+        position = len(text) if following is None else following.start()
+        written = text[opening.start() : position]
+        payload = _cut_payload(encoding, text[opening.end() : position])
+        if payload:
+            run.append((charset, encoding, payload, written))
+        else:
+            _decode_run(run, out)
+            out.append(written)
     _decode_run(run, out)
     out.append(text[position:])
     return "".join(out)
+
+
+def _cut_payload(encoding: str, rest: str) -> str:
+    """What a word without its "?=" encodes, '' when it only looks like a word (RFC 2047 §6.3: then it stays)."""
+    rest = rest.rstrip("?= \t")
+    if encoding == "q":
+        return rest if _ENCODED_OCTET.search(rest) else ""
+    return rest if _B_PAYLOAD.match(rest) else ""
 
 
 def _decode_run(run: list[tuple[str, str, str, str]], out: list[str]) -> None:
@@ -83,7 +106,7 @@ def _decode_run(run: list[tuple[str, str, str, str]], out: list[str]) -> None:
             while index < len(run) and run[index][:2] == (charset, encoding):
                 payloads.append(run[index][2])
                 index += 1
-            octets += map(_q, payloads) if encoding == "q" else _b(payloads)
+            octets += map(_q, payloads) if encoding == "q" else _b(payloads, charset)
         text, defect = decode(b"".join(octets), charset)
         if defect == UNDECODABLE and index - first == 1 and run[first][1] == "b" and _is_cut(run[first][2]):
             text = run[first][3]  # not base64 and not that charset: as it was written (§6.3)
@@ -96,14 +119,17 @@ def _q(payload: str) -> bytes:
     return binascii.a2b_qp(payload.replace("_", " ").encode("utf-8", "replace"), header=False)
 
 
-def _b(payloads: list[str]) -> list[bytes]:
+def _b(payloads: list[str], charset: str) -> list[bytes]:
     """B encoding (RFC 2047 §4.1) of words in a row, without faith in their padding.
 
     A writer that cuts its base64 anywhere gives words that are no whole quads, with or without padding; then only
-    all letters together are right.
+    all letters together are right. One that merely leaves the padding out gives words that are right alone.
     """
     if len(payloads) > 1 and any(_is_cut(payload) for payload in payloads):
-        payloads = ["".join([payload.rstrip("= ") for payload in payloads])]
+        together = _letters("".join([payload.rstrip("= ") for payload in payloads]))
+        alone = [_letters(payload) for payload in payloads]
+        whole = decode(together, charset)[1] == UNDECODABLE and decode(b"".join(alone), charset)[1] != UNDECODABLE
+        return alone if whole else [together]
     return [_letters(payload) for payload in payloads]
 
 

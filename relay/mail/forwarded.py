@@ -21,6 +21,8 @@ from relay.mail.labels import CC, DATE, FROM, REPLY_TO, SUBJECT, TO
 MAX_LINES = 2000
 """Where a forward begins is looked for in the first lines only; the body may be longer."""
 
+_ON_BEHALF = " on behalf of "
+
 
 class Evidence(StrEnum):
     """By what a forwarded message was found, strongest first."""
@@ -112,6 +114,11 @@ def _is_whole(found: blocks.Block) -> bool:
 def _forwarded(lines: list[str], top: int, found: blocks.Block, evidence: Evidence) -> Forwarded:
     values = found.values
     sender = written_mailbox.read(values[FROM])
+    behalf = values[FROM].lower().find(_ON_BEHALF)
+    if behalf >= 0:
+        # Outlook puts who sent it before who wrote it (RFC 5322 §3.6.2: Sender and From), often without an address.
+        writer = written_mailbox.read(values[FROM][behalf + len(_ON_BEHALF) :])
+        sender = writer if writer.mailboxes else sender
     author = sender.mailboxes[0] if sender.mailboxes else None
     to = written_mailbox.read(values.get(TO, ""))
     cc = written_mailbox.read(values.get(CC, ""))

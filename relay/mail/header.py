@@ -31,22 +31,28 @@ _NAMES = (
 )
 _KNOWN = re.compile(rb"\n(?:" + _NAMES + rb")[ \t]*:", re.IGNORECASE)
 _LEADING = re.compile(rb"[\r\n]{1,64}(?=(?:" + _NAMES + rb")[ \t]*:)", re.IGNORECASE)
+_LEADING_OF_PART = re.compile(rb"[\r\n]{1,64}(?=content-[a-z-]{2,40}[ \t]*:)", re.IGNORECASE)
+_MBOX = re.compile(rb">?From [ \t]*+(?!:)")  # "From : Ann" is a field (§4.5)
 
 
-def split(content: bytes, start: int, end: int) -> tuple[list[tuple[bytes, bytes]], int, list[str]]:
+def split(
+    content: bytes, start: int, end: int, *, of_part: bool = False
+) -> tuple[list[tuple[bytes, bytes]], int, list[str]]:
     """(fields, offset of the body, defects) of the entity in `content[start:end]`.
 
+    `of_part`: it is a part, which may do without a header (RFC 2046 §5.1): then a blank line before "From:" is the
+    end of that header, and the fields below it are a digest's message.
     `fields` are (lower-case name, value as received without the last line end) in their order.
     """
     defects: list[str] = []
     first = content[start : start + 6]
     if first[:1] in (b"\r", b"\n"):
-        leading = _LEADING.match(content, start, end)
+        leading = (_LEADING_OF_PART if of_part else _LEADING).match(content, start, end)
         if leading is None:
             return [], _after_line(content, start, end), defects
         defects.append("blank-line-before-header")
         start = leading.end()
-    elif first.startswith((b"From ", b">From ")):
+    elif first.startswith((b"From ", b">From ")) and _MBOX.match(content, start, end) is not None:
         defects.append("mbox-line")
         start = _after_line(content, start, end)
         if content[start : start + 1] in (b"\r", b"\n") or start >= end:

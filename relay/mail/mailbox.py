@@ -40,6 +40,8 @@ _TOKEN = re.compile(_QUOTED + _OTHER, re.DOTALL)
 _TOKEN_WITHOUT_QUOTES = re.compile(_OTHER, re.DOTALL)
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
 _DOTS = re.compile(r"\s{1,9}\.\s{0,9}")
+MARKS = dict.fromkeys([0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
+"""Drawn as nothing, or turning the text around: what a clipboard left in a name, or somebody who hides another."""
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -49,7 +51,12 @@ def mailboxes(values: Iterable[bytes], hint: str = "") -> tuple[Mailbox, ...]:
         return ()
     found: list[Mailbox] = []
     for value in values:
-        found += read(from_octets(value[:MAX_LIST], hint), MAX_MAILBOXES - len(found))
+        text = from_octets(value[:MAX_LIST], hint)
+        listed = read(text, MAX_MAILBOXES - len(found))
+        if not listed and "=?" in text:
+            # No word may hold an address (RFC 2047 §5), but some programs encode the whole field.
+            listed = read(printable(decode_words(text)), MAX_MAILBOXES - len(found))
+        found += listed
         if len(found) >= MAX_MAILBOXES:
             break
     return tuple(found)
@@ -82,6 +89,8 @@ def _name(words: str) -> str:
     """A display name for people: encoded words decoded, one line, single blanks, quotes around it gone."""
     if "=?" in words:
         words = decode_words(words)
+    if not words.isascii():
+        words = words.translate(MARKS)
     words = " ".join(printable(words).split())
     if len(words) > 1 and words[0] == words[-1] and words[0] in "'\"":
         words = words[1:-1].strip()
@@ -215,7 +224,8 @@ class _Reading:
             tight = f"{local.rstrip()}@{_DOTS.sub('.', domain.lstrip())}"
         name: list[str] = []
         for word in tight.split():
-            address = addr_spec(word.strip("'\"")) if "@" in word and "=?" not in word else None
+            bare = word.strip("'\"[]" if word[0] == "[" else "'\"")  # Outlook for people: Ann [mailto:ann@a.example]
+            address = addr_spec(bare) if "@" in word and "=?" not in word else None
             if address is None:
                 name.append(word)
                 continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import unquote
 
-from relay.mail import charset, date, inline, mailbox, mime, transfer
+from relay.mail import charset, date, flowed, inline, mailbox, mime, transfer
 from relay.mail.address import Mailbox
 from relay.mail.encoded import from_octets, printable, to_text
 from relay.mail.header import Fields
@@ -208,7 +208,7 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
     for leaf in leaves:
         name = ""
         if leaf.type_.parameters or leaf.disposition.parameters:
-            name = file_name(leaf.disposition.get("filename") or leaf.type_.get("name"))
+            name = file_name(_named(leaf))
         octets, defect = transfer.decode(leaf.octets, leaf.start, leaf.end, leaf.encoding)
         if defect:
             defects[defect] = None
@@ -220,7 +220,10 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
             else:
                 octets, files = inline.take_out(octets)
                 text, defect = charset.decode(octets, label)
-                texts.append(_with_line_feeds(text))
+                text = _with_line_feeds(text)
+                if leaf.type_.get("format").strip().lower() == "flowed":
+                    text = flowed.unwrapped(text, delete_space=leaf.type_.get("delsp").strip().lower() == "yes")
+                texts.append(text)
                 parts += [
                     Part(
                         len(parts) + n, "application/octet-stream", file_name(file.name), "", "attachment", file.content
@@ -247,10 +250,25 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
     return "\n".join(texts) if texts else None, html, tuple(parts)
 
 
+def _named(leaf: mime.Leaf) -> str:
+    """The file name that a leaf says: of its disposition, but for one that lost its letters to question marks."""
+    name = leaf.disposition.get("filename")
+    if name and "?" not in name:
+        return name
+    other = leaf.type_.get("name")
+    return other if other and (not name or "?" not in other) else name
+
+
+_NOT_WORDS = frozenset({"calendar", "vcard", "x-vcard", "directory", "rtf", "csv", "xml", "rfc822-headers"})
+"""Subtypes of text that a program reads and not a person."""
+
+
 def _is_body(leaf: mime.Leaf, name: str) -> bool:
     """Is the leaf text to read, and not a file? A name makes it one, but not the only text there is or a form of it."""
     if leaf.media_type not in ("text/plain", "text/html"):
-        return False
+        # Alone in its mail, a kind of text that we do not know is plain text (RFC 2046 §4.1.4).
+        kind, _, subtype = leaf.media_type.partition("/")
+        return kind == "text" and not leaf.within and not leaf.disposition.word and subtype not in _NOT_WORDS
     disposition = leaf.disposition.word
     if disposition and disposition != "inline":  # RFC 2183 §2.8: an unknown one is an attachment
         return False

@@ -25,6 +25,7 @@ MAX_BOUNDARY = 1_000
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+*-]{1,127}\Z")
 _SNIFFED = re.compile(rb"(?:\A|\n)--([^\s][^\r\n]{0,200}?)[ \t]*\r*\n(?=content-[a-z-]{2,40}[ \t]*:)", re.IGNORECASE)
 _SNIFF_WITHIN = 1 << 16
+_GOES_ON = re.compile(rb"\n--([^\s][^\r\n]{0,200}?)[ \t]*\r*\n(?=content-[a-z-]{2,40}[ \t]*:)", re.IGNORECASE)
 _CACHED_LENGTH = 160
 _LARGE = 1 << 16
 _DASHES = 32
@@ -97,7 +98,7 @@ def walk(content: bytes) -> Tree:
             defects["too-many-parts"] = None
             break
         entered += 1
-        found, body, oddities = header.split(octets, start, end)
+        found, body, oddities = header.split(octets, start, end, of_part=depth > 0)
         for name in oddities:
             defects[name] = None
         type_, disposition, encoding, content_id = _description(found)
@@ -205,7 +206,14 @@ def _split(
             if len(regions) > MAX_LEAVES:
                 return regions, end
         if closing:
-            return regions, position
+            going_on = _GOES_ON.search(octets[after : min(end, after + _SNIFF_WITHIN)])
+            if going_on is None or going_on[1] != boundary:
+                return regions, position
+            # Two multiparts in each other with one boundary: the inner one's end is not the outer one's.
+            defects["multipart-goes-on"] = None
+            opened = after + going_on.end()
+            position = _find(octets, delimiter, opened, end)
+            continue
         opened = line_end if newline < 0 else newline + 1
         position = _find(octets, delimiter, opened, end)
     if opened >= 0:

@@ -31,6 +31,7 @@ _PARAMETER = re.compile(
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTINUED = re.compile(r"([^*]{1,64})\*(?:(\d{1,4})(\*?))?\Z")
+_STAR_FORGOTTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{1,40}'[A-Za-z-]{0,20}'[^%]*%[0-9A-Fa-f]{2}")
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+")
 _BACKSLASH_PATH = re.compile(r"\A(?:[A-Za-z]:\\|\\\\|\.{1,2}\\)")
 
@@ -129,6 +130,8 @@ def _decoded(value: str) -> str:
     """A plain value: encoded words decoded (RFC 2047 §5 forbids them here; most programs write them)."""
     if "=?" in value:
         value = decode_words(value)
+    elif "%" in value and _STAR_FORGOTTEN.match(value) and codec(value.partition("'")[0]):
+        return _joined({0: (value, True)})  # RFC 2231, but for the star behind the name
     return printable(scrub(value))
 
 

@@ -23,9 +23,9 @@ _OFFSET = re.compile(r"(?:\b(?:GMT|UTC|Z))?\s?([+-])(\d{1,2}):?(\d{2})?(?![\d-])
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})(?!\d)")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
-_ZONES = {  # abbreviations that mean one offset only, in minutes; IST, BST (Bangladesh) and the like are left out
-    "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "cet": 60, "cest": 120, "mez": 60, "mesz": 120, "eet": 120,
-    "eest": 180, "msk": 180, "est": -300, "edt": -240, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480,
+_ZONES = {  # abbreviations that mean one offset only, in minutes; IST and the like are left out
+    "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "cest": 120, "mez": 60, "mesz": 120,
+    "eet": 120, "eest": 180, "msk": 180, "est": -300, "edt": -240, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480,
     "pdt": -420, "akst": -540, "akdt": -480, "hst": -600, "jst": 540, "kst": 540, "aest": 600, "aedt": 660,
     "acst": 570, "awst": 480, "nzst": 720, "nzdt": 780, "hkt": 480, "sgt": 480, "sast": 120, "brt": -180,
 }  # fmt: skip

@@ -142,12 +142,53 @@ def test_a_name_without_an_address_stays_a_name():
         "Notes from: the meeting\nto: do\nsubject: x",
         "Anna said the forwarded message never came:\n\nForwarded message\n\nand so on",
         "From: Berlin\nTo: Hamburg\n\nthe train was late",
+        "From: Berlin\nTo: Hamburg\nDate: Monday\nSubject: train\n\nthe train was late",
+        "Plan\n-----\nFrom: 10:00\nTo: 11:00\nSubject: pricing\n\nwe met",
+        "From: Berlin\nTo: Hamburg\nDate: 12 May 2026 10:00\nSubject: train\n\nthe train was late",
+        "New enquiry\n\nFrom: anna@lead.example\nTo: us\nSubject: pricing\n\nplease call",
     ],
 )
 def test_a_fresh_mail_to_the_capture_address_is_no_forward(text):
     one = record(mail(to=CRM, subject="Call with Anna", text=text))
     assert (one.route, one.author.key) == ("direct", "rep@our.example")
     assert (one.verdict.direction, one.verdict.reason) == ("outgoing", "no-other-party")
+
+
+def test_a_block_without_addresses_under_its_own_subject_is_a_forward():
+    text = OUTLOOK.replace("Anna Lee <anna@lead.example>", "Anna Lee").replace("Rep <rep@our.example>", "Rep")
+    assert record(mail(to=CRM, subject="Our question", text=text)).route == "forward"
+    assert record(mail(to=CRM, subject="My notes", text=text)).route == "direct"
+    assert record(mail(to=CRM, subject="FW: My notes", text=text)).route == "forward"
+
+
+def test_an_empty_subject_line_is_not_filled_from_the_body():
+    one = record(mail(to=CRM, subject="FW:", text=OUTLOOK.replace("Subject: Our question", "Subject: ")))
+    assert (one.route, one.subject, one.text) == ("forward", "", BODY)
+
+
+def test_values_in_paragraphs_of_their_own_are_read():
+    text = "From:\n\nAnna Lee <anna@lead.example>\n\nSent:\n\n27 October 2021 15:14\n\nTo:\n\nRep <rep@our.example>\n\nSubject:\n\nOur question\n\nDear Rep"
+    one = record(mail(to=CRM, subject="FW: x", text=text))
+    assert (one.author.key, one.subject, one.text) == ("anna@lead.example", "Our question", "Dear Rep")
+
+
+def test_who_wrote_is_told_from_who_sent_on_their_behalf():
+    def author(written):
+        return record(mail(to=CRM, subject="FW: x", text=OUTLOOK.replace("Anna Lee <anna@lead.example>", written)))
+
+    both = author("Sec <sec@lead.example> on behalf of Anna Lee <anna@lead.example>")
+    assert (both.author.key, both.author_name) == ("anna@lead.example", "Anna Lee")
+    assert author("Sec <sec@lead.example> On Behalf Of Anna Lee").author.key == "sec@lead.example"
+
+
+@pytest.mark.parametrize("text", [GMAIL, OUTLOOK, CLASSIC, APPLE], ids=["gmail", "outlook", "classic", "apple"])
+def test_a_flowed_forward_is_read_like_any_other(text):
+    wire = "".join(f"{line} \r\n" if ":" in line else f"{line}\r\n" for line in text.split("\n"))
+    octets = mail(to=CRM, subject="Fwd: x", text="{}").replace(b'charset="utf-8"', b'charset="utf-8"; format=flowed')
+    one = record(octets.replace(b"{}", wire.encode()))
+    assert (one.route, one.author.key, one.subject) == ("forward", "anna@lead.example", "Our question")
+    assert one.text == BODY
+    assert not one.defects
 
 
 def test_a_reply_is_never_a_forward():

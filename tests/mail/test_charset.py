@@ -66,6 +66,18 @@ def test_html_names_its_charset_itself_when_the_header_does_not():
     assert charset.in_html(b"<p>charset=none</p>") == ""
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_byte_order_mark_shows_its_order(codec):
+    assert charset.decode("Grüße\r\nNext".encode(codec), "utf-16") == ("Grüße\r\nNext", "")
+
+
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "utf-32"])
+def test_text_of_ascii_letters_is_no_utf_16_whatever_it_says(label):
+    assert charset.decode(b"A text that some program converted", label) == ("A text that some program converted", "")
+    assert charset.decode("中文".encode("utf-16-le"), "utf-16le") == ("中文", "")
+    assert charset.in_html(b"<meta charset=utf-16>") == "utf-8"
+
+
 def test_nul_and_surrogates_leave_the_text():
     assert charset.scrub("a\0b\ud800c") == "ab\ufffdc"
 

@@ -47,10 +47,18 @@ THE_MOMENT = datetime(2023, 1, 2, 3, 4, 5, tzinfo=UTC)
         "02 Jan 2023 03:04:05 AM +00:00 (GMT +00:00)",
         "Mon, 02 Jan 2023\t03:04:05   +0000",
         "Mon, 02 Jan 2023 03:04:05 +99999999999999",
+        "Mon Jan 02 04:04:05 +0100 2023",
+        "Sun Jan 01 22:04:05 -0500 2023",
+        "Mon, 02 Jan 2023 05:04:05 GMT+2",
+        "Mon, 02 Jan 2023 03 : 04 : 05 +0000",
     ],
 )
 def test_a_date_means_the_moment_its_writer_meant(written):
     assert read(written) == THE_MOMENT
+
+
+def test_a_weekday_that_could_be_a_month_is_none():
+    assert read("mar., 05 mai 2026 11:00:00 +0200") == datetime(2026, 5, 5, 9, tzinfo=UTC)
 
 
 def test_an_afternoon_is_twelve_hours_later():

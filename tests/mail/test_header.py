@@ -29,6 +29,7 @@ def names(content):
         (b"\r\n\r\nSubject: 1\r\n\r\nbody", ["subject"], b"body", ["blank-line-before-header"]),
         (b"From x Tue Feb 3\nA: 1\n\nbody", ["a"], b"body", ["mbox-line"]),
         (b">From x Tue Feb 3\nA: 1\n\nbody", ["a"], b"body", ["mbox-line"]),
+        (b"From : a@x.example\nA: 1\n\nbody", ["from", "a"], b"body", []),
         (b"A: 1\r\njunk\r\nSubject: 2\r\n\r\nbody", ["a", "subject"], b"body", ["junk-in-header"]),
         (b"A: 1\r\nHello there\r\nbody", ["a"], b"Hello there\r\nbody", ["missing-header-end"]),
         (

@@ -25,6 +25,9 @@ def pairs(text):
         ("=?utf-8?Q?a=3Cb=40c=3E?= <j@x.example>", [("a<b@c>", "j@x.example")]),
         ('"=?utf-8?Q?J=C3=B6rg?=" <j@x.example>', [("Jörg", "j@x.example")]),
         ("=?utf-8?Q?J=C3=B6?= =?utf-8?Q?rg?= <j@x.example>", [("Jörg", "j@x.example")]),
+        ("=?utf-8?Q?J=C3=B6rg <j@x.example>", [("Jörg", "j@x.example")]),
+        ("Ann [mailto:ann@a.example]", [("Ann", "ann@a.example")]),
+        ("\ufeff\u202aAnn\u202c <ann@a.example>", [("Ann", "ann@a.example")]),
         ("undisclosed-recipients:;", []),
         (
             "Team: Ed <e@a.example>, f@a.example;, x@y.example",
@@ -66,6 +69,15 @@ def test_a_list_gives_the_mailboxes_its_writer_meant(written, meant):
 
 def test_all_fields_of_a_name_count():
     assert [one.address.key for one in mailboxes([b"a@x.example", b"b@y.example"])] == ["a@x.example", "b@y.example"]
+
+
+@pytest.mark.parametrize(
+    "written", [b"=?utf-8?Q?J=C3=B6rg_<j@x.example>?=", b"=?utf-8?B?SsO2cmcgPGpAeC5leGFtcGxlPg==?="]
+)
+def test_a_mailbox_inside_an_encoded_word_is_read_when_there_is_no_other(written):
+    assert [(one.display_name, str(one.address)) for one in mailboxes([written])] == [("Jörg", "j@x.example")]
+    with_another = mailboxes([written + b" <real@x.example>"])
+    assert [str(one.address) for one in with_another] == ["real@x.example"]
 
 
 def test_eight_bit_names_are_read_without_an_encoding():

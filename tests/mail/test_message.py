@@ -109,6 +109,17 @@ def test_the_only_text_of_a_mail_is_its_body_also_with_a_name():
     )
 
 
+@pytest.mark.parametrize("kind", ["markdown", "enriched", "x-unknown"])
+def test_the_only_text_of_a_mail_is_its_body_also_of_a_kind_nobody_knows(kind):
+    assert parse(f"Content-Type: text/{kind}\r\n\r\nhello".encode()).text == "hello"
+    assert parse(message(PLAIN, f"Content-Type: text/{kind}\r\n\r\nx".encode())).text == "hello"
+
+
+@pytest.mark.parametrize("kind", ["calendar", "vcard", "rtf"])
+def test_a_text_for_programs_is_no_body(kind):
+    assert parse(f"Content-Type: text/{kind}\r\n\r\nBEGIN:X".encode()).text is None
+
+
 def test_an_inline_image_knows_that_the_html_shows_it():
     read = parse(
         message(
@@ -150,6 +161,27 @@ def test_a_digest_is_made_of_messages():
             message(b"\r\nSubject: 1\r\n\r\nx", b"\r\nSubject: 2\r\n\r\ny", kind="multipart/digest")
         ).parts
     ] == ["message/rfc822"] * 2
+
+
+def test_a_part_without_a_header_begins_behind_its_blank_line():
+    inner = b"From: x@y.example\r\nSubject: 1\r\n\r\nx"
+    (part,) = parse(message(b"\r\n" + inner, kind="multipart/digest")).parts
+    assert part.content == inner
+    assert parse(message(b"\r\nFrom: Berlin\r\nTo: Hamburg")).text == "From: Berlin\nTo: Hamburg"
+    assert parse(message(b"\r\nContent-Type: text/plain\r\n\r\nhello")).text == "hello"
+
+
+def test_two_multiparts_with_one_boundary_lose_nothing():
+    inner = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n" + PLAIN + b"\r\n--b--\r\n"
+    content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + inner + b"--b\r\n" + PDF + b"\r\n--b--\r\n"
+    read = parse(content)
+    assert (read.text, len(read.parts), "multipart-goes-on" in read.defects) == ("hello", 1, True)
+    assert not parse(content.partition(b"--b\r\n" + PDF)[0] + b"\r\nan epilogue\r\n--b\r\nsays nothing\r\n").parts
+
+
+def test_a_name_that_lost_its_letters_gives_way_to_the_other_one():
+    named = b'Content-Type: x/y; name="b\xc3\xa4r.pdf"\r\nContent-Disposition: attachment; filename="b?r.pdf"\r\n\r\n'
+    assert parse(message(named)).parts[0].filename == "bär.pdf"
 
 
 def test_a_bounce_keeps_its_report_and_the_returned_message():

@@ -41,6 +41,8 @@ from relay.mail.parameter import MAX_FILENAME, MAX_PARAMETERS, file_name, read
         (b"a/b; name*0=a; name*99999999999999999999=b", "a/b", {"name": "a"}),
         (b'a/b; name="=?utf-8?Q?M=C3=BCll?=.pdf"', "a/b", {"name": "Müll.pdf"}),
         (b'a/b; name="=?utf-8?Q?M=C3=BC?=\r\n =?utf-8?Q?ll=2Epdf?="', "a/b", {"name": "Müll.pdf"}),
+        (b"a/b; name=utf-8''M%C3%BCll.pdf", "a/b", {"name": "Müll.pdf"}),
+        (b"a/b; name=\"it's 5%25'.pdf\"", "a/b", {"name": "it's 5%25'.pdf"}),
         (b'a/b; name="M\xc3\xbcll.pdf"', "a/b", {"name": "Müll.pdf"}),
         (b'a/b; boundary="a\r\n b"', "a/b", {"boundary": "a b"}),
         (b"", "", {}),

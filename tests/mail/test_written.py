@@ -51,6 +51,7 @@ def test_dates_of_english_clients_are_read(text, at):
         ("Mon, 25 Oct 2021 11:17:21 +0000", 11),
         ("Monday, October 25, 2021, 11:17:21 AM -0400", 15),
         ("October 25, 2021 at 11:17:21 AM PDT", 18),
+        ("25 October 2021 at 11:17:21 BST", 10),
     ],
 )
 def test_a_zone_that_is_named_holds(text, hour):
