@@ -190,7 +190,9 @@ class Connection(SMTP):
         """Say why and close. Who does not read it in time is cut off (`_tick`)."""
         if self.mode is Mode.CLOSED or self.transport is None:
             return
-        say = self.house.log.debug if self.house.closing else self.house.log.info  # when we stop, it is all of them
+        # When we stop, it is all of them; at the gate, as many as like to come. Both are said once (server, gate).
+        quiet = self.house.closing or last_words is reply.TOO_MANY_CONNECTIONS
+        say = self.house.log.debug if quiet else self.house.log.info
         say("session.cut", why=why, client=self._client.address, code=last_words.code)
         self._write(last_words.wire)
         self._close()

@@ -49,8 +49,9 @@ class Lifeline:
             raise Gone
 
     def listen(self, seconds: float) -> None:
-        """Wait for news, at most so long."""
+        """Wait for news, at most so long. When the daemon has gone there is none: then only wait."""
         if self._leave_by is not None:
+            time.sleep(max(0.0, min(seconds, self._leave_by - time.monotonic())))
             return
         ready, _, _ = select.select([0], [], [], seconds)
         if ready and not os.read(0, 65536):

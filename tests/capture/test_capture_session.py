@@ -627,6 +627,25 @@ def test_strangers_have_a_limit_of_connections_and_trusted_clients_have_none(ser
     assert all(trusting.connect().reply().startswith("220") for _ in range(30))
 
 
+def test_who_is_sent_away_at_the_gate_cannot_flood_the_log(serve):
+    lines = []
+
+    class Said:
+        def info(self, event, **_):
+            lines.append(event)
+
+        warning = error = info
+
+        def debug(self, event, **_):
+            pass
+
+    running = serve(networks=STRANGERS, limits=Limits(new_connections_per_minute=1), log=Said())
+    assert running.connect().reply().startswith("220")
+    for _ in range(30):
+        assert running.connect().reply().startswith("421 4.7.0")
+    assert lines == ["server.listening", "session.refused"]
+
+
 def test_new_connections_per_minute_are_limited(serve):
     running = serve(networks=STRANGERS, limits=Limits(new_connections_per_minute=4))
     answers = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
@@ -118,3 +119,18 @@ def test_a_command_that_cannot_be_started_is_tried_again_and_stops_at_once(out: 
     assert {(line["event"], line["status"]) for line in said} == {
         ("child.died", "not started: No such file or directory")
     }
+
+
+def test_a_process_in_trouble_does_not_spin_in_its_last_words() -> None:
+    """The filer waits after each fault of a disk, also when the daemon has gone."""
+    program = (
+        "import sys; from relay.work.lifeline import Gone, Lifeline\n"
+        "turns = 0; line = Lifeline(last_words=0.4)\n"
+        "try:\n"
+        "    while True: line.listen(0.1); line.beat(); turns += 1\n"
+        "except Gone: print(turns, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True
+    )
+    assert 1 <= int(done.stderr) <= 10
