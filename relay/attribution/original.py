@@ -242,9 +242,10 @@ def _means_forward(
     """
     if found.author is not None and directory.is_capture(found.author.address):
         return False  # a reply to something of ours
-    if found.evidence is Evidence.TITLE:
-        return True
     forwards = is_forward_subject(message.subject)
+    if found.evidence is Evidence.TITLE:
+        # Words between dashes in somebody's notes name no address and no moment.
+        return forwards or marked or found.author is not None or any(char.isdigit() for char in found.date)
     if found.evidence is Evidence.ATTRIBUTION:
         return forwards and alone and found.author is not None
     if forwards:

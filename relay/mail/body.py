@@ -54,6 +54,8 @@ class Body:
         text = text or ""
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if text[:5] == "-----":
+            text = _without_armor(text)
         if len(text) > MAX_TEXT:
             text = text[:MAX_TEXT]
             self.defects.append("text-cut")
@@ -88,6 +90,23 @@ class Body:
 def body(message: Message) -> Body:
     """The body of a message: plain text preferred, HTML where there is no text or only a hint at it."""
     return Body(message.text, message.html)
+
+
+_SIGNED, _SIGNATURE, _END = (
+    f"-----{words}-----" for words in ("BEGIN PGP SIGNED MESSAGE", "BEGIN PGP SIGNATURE", "END PGP SIGNATURE")
+)
+
+
+def _without_armor(text: str) -> str:
+    """The words of a text that is clear-signed with OpenPGP (RFC 9580 §7): its frame and dashes taken off."""
+    if not text.startswith(_SIGNED):
+        return text
+    start = text.find("\n\n") + 2
+    stop = text.find(f"\n{_SIGNATURE}", start)
+    if start < 2 or stop < 0:
+        return text
+    _, _, below = text[stop:].partition(_END)
+    return f"\n{text[start:stop]}".replace("\n- ", "\n")[1:] + below
 
 
 def is_stub(text: str) -> bool:

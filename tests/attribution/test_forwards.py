@@ -145,6 +145,7 @@ def test_a_name_without_an_address_stays_a_name():
         "From: Berlin\nTo: Hamburg\nDate: Monday\nSubject: train\n\nthe train was late",
         "Plan\n-----\nFrom: 10:00\nTo: 11:00\nSubject: pricing\n\nwe met",
         "From: Berlin\nTo: Hamburg\nDate: 12 May 2026 10:00\nSubject: train\n\nthe train was late",
+        "---- Forwarded message ----\nFrom: the desk of Anna\nTo: whom it may concern\n\nhello",
         "New enquiry\n\nFrom: anna@lead.example\nTo: us\nSubject: pricing\n\nplease call",
     ],
 )

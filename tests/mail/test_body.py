@@ -282,3 +282,11 @@ def test_a_snippet_is_of_the_words_and_of_the_quotation_only_when_there_are_none
     assert body(Message(text=ABOVE)).snippet == "I agree."
     assert body(Message(text="> only\n> quoted")).snippet == "> only > quoted"
     assert snippet("word " * 100).endswith("word…")
+
+
+def test_a_clear_signed_text_is_shown_without_its_frame():
+    signed = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n- - a list\nhello\n- -- \nAnn\n-----BEGIN PGP SIGNATURE-----\n\nxyz\n-----END PGP SIGNATURE-----\n"
+    assert body(Message(text=signed)).text == "- a list\nhello\n-- \nAnn"
+    assert body(Message(text=signed + "footer")).text.endswith("footer")
+    never_ended = signed.partition("-----BEGIN PGP SIGNATURE")[0]
+    assert body(Message(text=never_ended)).text == never_ended.strip("\n")
