@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from relay.store import relation
 from relay.store.verify import verify
 from tests.store.definition import kept, strong, whole
 from tests.store.mailroom import Mailroom, day
@@ -144,3 +145,30 @@ def test_inside_transactions_that_are_taken_back(mailroom: Mailroom, crm: Strang
 
 def _flat(operation: tuple[str, list[object]]) -> tuple[object, ...]:
     return (operation[0], *operation[1])
+
+
+def test_a_lead_with_many_addresses_is_swept_a_stretch_at_a_time(mailroom, crm, no_grace) -> None:
+    for n in range(relation.SWEPT + 20):
+        crm("INSERT INTO lead_address (lead_id, address) VALUES (7, ?)", f"a{n}@lead.example")
+    mailroom.message("a3@lead.example", "rep@own.example")
+    crm("INSERT INTO lead (id) VALUES (7)")
+    crm("DELETE FROM lead WHERE id = 7")
+    mailroom.settle()
+    assert crm("SELECT (SELECT count(*) FROM lead_address), (SELECT count(*) FROM lead_message)") == [[0, 0]]
+    assert crm("SELECT count(*) FROM _unsettled") == [[0]]
+
+
+def test_a_long_thread_is_settled_a_stretch_at_a_time(mailroom, crm, monkeypatch) -> None:
+    monkeypatch.setattr(relation, "STRIDE", 5)
+    thread = mailroom.thread()
+    for n in range(17):
+        mailroom.message(f"a{n}@lead.example", "rep@own.example", thread=thread, relate=False)
+    crm("INSERT INTO lead (id) VALUES (1)")
+    for wanted in (17, 0):
+        if wanted:
+            crm("INSERT INTO lead_address (lead_id, address) VALUES (1, 'a0@lead.example')")
+        else:
+            crm("DELETE FROM lead_address")
+        mailroom.settle()
+        assert crm("SELECT count(*) FROM lead_message") == [[wanted]]
+        assert crm("SELECT count(*) FROM _unsettled") == [[0]]

@@ -243,3 +243,40 @@ def test_search_follows_what_is_filed(database: Path) -> None:
         database.with_name("search.db"), "SELECT rowid FROM message_search WHERE message_search MATCH 'hall offer'"
     )
     assert found == [[1]]
+
+
+def test_one_message_id_under_many_subjects_is_as_many_threads(database: Path) -> None:
+    file_all(
+        database,
+        *(message(message_id="<reused@example.org>", subject=f"Invoice {n}", text=f"{n}\n") for n in range(60)),
+    )
+    assert ask(database, "SELECT count(*), count(DISTINCT thread_id) FROM message") == [[60, 60]]
+
+
+def test_a_large_thread_stays_when_it_meets_an_older_small_one(database: Path) -> None:
+    small = message(message_id="<old@example.org>", subject="Offer")
+    large = [
+        message(message_id=f"<n{n}@example.org>", subject="Re: Offer", fields={"In-Reply-To": "<root@example.org>"})
+        for n in range(120)
+    ]
+    both = message(
+        message_id="<both@example.org>",
+        subject="Re: Offer",
+        fields={"References": "<old@example.org> <root@example.org>"},
+    )
+    file_all(database, small, *large)
+    [[before]] = ask(database, "SELECT max(thread_id) FROM message")
+    file_all(database, small, *large, both)
+    assert ask(database, "SELECT DISTINCT thread_id FROM message") == [[before]]
+    assert ask(database, "SELECT count(*) FROM thread") == [[1]]
+    assert ask(database, "SELECT DISTINCT thread_id FROM _reference") == [[before]]
+
+
+def test_a_locked_database_is_not_called_trouble_by_what_can_wait(database: Path) -> None:
+    file_all(database, message())
+    with contextlib.closing(Filing(database, ["example.org"], ["crm@crm.example.org"])) as store:
+        stranger(database, "INSERT INTO _unsettled (kind, subject_id) VALUES ('thread', 1)")
+        with write_lock_held(database):
+            assert store.settle(lambda: None) == 0
+        assert store.settle(lambda: None) == 1
+    assert ask(database, "SELECT count(*) FROM _unsettled") == [[0]]

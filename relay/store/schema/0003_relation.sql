@@ -330,6 +330,14 @@ WHEN NEW.merged_into <> NEW.id AND NEW.merged_into IS NOT OLD.merged_into BEGIN
 END;
 
 CREATE TRIGGER _lead_deleted AFTER DELETE ON lead BEGIN
+  -- its mail waits for a person at once, not only when the relay has swept
+  INSERT INTO _unrelated (originated_at, message_id)
+  SELECT lm.originated_at, lm.message_id
+    FROM lead_message lm
+   WHERE lm.lead_id = OLD.id
+     AND NOT EXISTS (SELECT 1 FROM lead_message x JOIN lead l ON l.id = x.lead_id WHERE x.message_id = lm.message_id)
+     AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = lm.message_id)
+     AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = lm.message_id);
   INSERT INTO _unsettled (kind, subject_id)
   SELECT 'lead', OLD.id WHERE NOT EXISTS (SELECT 1 FROM _unsettled WHERE kind = 'lead' AND subject_id = OLD.id);
 END;
