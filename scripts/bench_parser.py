@@ -4,7 +4,7 @@
     scripts/bench_parser.py [--rounds N] [--json]
 
 Three generated messages (2 KB of text, 30 KB of alternatives in quoted-printable, 5 MB with an attachment) are read
-by turns: by `relay.mail.message.parse`, and by the standard library's tree (`email`, policy compat32) with the same
+by turns: by `relay.mail.reading.parse`, and by the standard library's tree (`email`, policy compat32) with the same
 fields, bodies and parts decoded by our own functions, which is the best one can do with it. Printed are the medians of
 CPU time, and their ratio: the ratio is what compares between machines. Then the memory that reading a 25 MB message
 takes above the message itself.
@@ -28,9 +28,9 @@ from collections.abc import Callable
 
 from relay.mail import charset, date, mailbox
 from relay.mail.encoded import to_text
-from relay.mail.message import parse
 from relay.mail.mime import read_value
 from relay.mail.parameter import file_name
+from relay.mail.reading import parse
 
 SIZES = {"2 KB": 300, "30 KB": 60, "5 MB": 2}
 """Messages of each size, and how often one round reads them."""
@@ -151,7 +151,7 @@ def cpu_time(read: Callable[[bytes], object], content: bytes, times: int) -> flo
 def peak_of_25_mb() -> float:
     """Megabytes that reading a 25 MB message takes above the message, in a process of its own."""
     program = (
-        "import resource, sys; from relay.mail.message import parse\n"
+        "import resource, sys; from relay.mail.reading import parse\n"
         "content = sys.stdin.buffer.read(); parse(content[:3000])\n"
         "open('/proc/self/clear_refs', 'w').write('5')\n"
         "peak = lambda: next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith('VmHWM')) / 1024\n"

@@ -21,13 +21,16 @@ from datetime import datetime
 
 from relay.attribution.directory import Directory
 from relay.attribution.record import Route
-from relay.mail import forwarded, html, written_date
+from relay.mail import html
 from relay.mail.address import Address
 from relay.mail.body import MAX_TEXT, is_stub
 from relay.mail.envelope import Envelope
-from relay.mail.forwarded import Evidence, Forwarded
-from relay.mail.forwarded_html import find_structured
-from relay.mail.message import Message, Part, parse
+from relay.mail.forward import text as forwarded
+from relay.mail.forward import written_date
+from relay.mail.forward.structure import find_structured
+from relay.mail.forward.text import Evidence, Forwarded
+from relay.mail.message import Message, Part
+from relay.mail.reading import parse
 from relay.mail.reference import base_subject, is_forward_subject, is_reply_subject, split_prefixes
 
 MAX_ORIGINALS = 200

@@ -7,7 +7,7 @@ of lines. It does not decide whether a text is flowed. Linear; nothing here rais
 
 from __future__ import annotations
 
-from relay.mail import block
+from relay.mail.forward import block
 
 SIGNATURE = "-- "
 """RFC 3676 §4.3: ends in a blank and is never flowed."""

@@ -7,7 +7,7 @@ Nothing is lost: every line that is not blank is in the words or in the quoted p
 
 from __future__ import annotations
 
-from relay.mail import block as blocks
+from relay.mail.forward import block as blocks
 
 MAX_LINES = 20_000
 """Lines that are looked at one by one; the rest goes where the last one went."""

@@ -17,7 +17,8 @@ from relay.attribution.directory import Directory
 from relay.attribution.record import Record
 from relay.log import log
 from relay.mail.envelope import MailObject, VaultId
-from relay.mail.message import Message, parse
+from relay.mail.message import Message
+from relay.mail.reading import parse
 from relay.store.filing import Filing
 from relay.work.note import Note
 

@@ -15,7 +15,7 @@ from relay.attribution.original import handed_in
 from relay.attribution.record import Role, Route
 from relay.mail.address import Address
 from relay.mail.envelope import Client, Envelope, MailObject, VaultId
-from relay.mail.message import parse
+from relay.mail.reading import parse
 
 DIRECTORY = Directory(
     domains=frozenset({"ourcompany.example"}),

@@ -12,7 +12,7 @@ from relay.attribution.directory import Directory
 from relay.attribution.record import Record
 from relay.mail.address import Address
 from relay.mail.envelope import Client, Envelope, MailObject, VaultId
-from relay.mail.message import parse
+from relay.mail.reading import parse
 
 OURS = Directory(
     domains=frozenset({"our.example"}),

@@ -16,7 +16,8 @@ from relay.attribution.compose import compose, unparsed
 from relay.attribution.record import Record
 from relay.mail.address import Address, Mailbox
 from relay.mail.envelope import Client, Envelope, MailObject, VaultId
-from relay.mail.message import Message, Part, parse
+from relay.mail.message import Message, Part
+from relay.mail.reading import parse
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 ID = VaultId("0badcafe", 7)

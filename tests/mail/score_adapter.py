@@ -1,7 +1,7 @@
 """The reader as the scorer of a public message corpus wants it: octets in, one plain dict out."""
 
 from relay.mail.mailbox import Mailbox
-from relay.mail.message import parse
+from relay.mail.reading import parse
 
 
 def _pairs(mailboxes: tuple[Mailbox, ...]) -> list[dict[str, str]]:

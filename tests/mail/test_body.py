@@ -236,7 +236,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_html_costs_bounded_time(name):
-    from relay.mail.forwarded_html import find_structured
+    from relay.mail.forward.structure import find_structured
 
     began = time.process_time()
     html.sanitised(HOSTILE[name])

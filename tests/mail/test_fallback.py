@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.mail import fallback, message, mime
-from relay.mail.message import parse
+from relay.mail import fallback, mime, reading
+from relay.mail.reading import parse
 
 MAIL = (
     b"From: =?utf-8?Q?J=C3=B6rg?= <j@x.example>\r\nTo: a@y.example, b@y.example\r\nSubject: =?utf-8?B?R3LDvMOfZQ==?=\r\n"
@@ -45,7 +45,7 @@ def test_a_message_our_reader_fails_on_is_read_by_the_standard_library(broken):
 
 
 def test_a_mistake_behind_the_walker_is_caught_too(monkeypatch):
-    monkeypatch.setattr(message, "_contents", lambda *_: 1 // 0)
+    monkeypatch.setattr(reading, "_contents", lambda *_: 1 // 0)
     assert parse(MAIL).defects == (fallback.FALLBACK,)
 
 

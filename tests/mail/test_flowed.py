@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.mail.flowed import unwrapped
-from relay.mail.message import parse
+from relay.mail.reading import parse
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 
 from relay.mail import mime
 from relay.mail.address import Address, Mailbox
-from relay.mail.message import Message, parse
+from relay.mail.message import Message
+from relay.mail.reading import parse
 
 
 def message(

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FILES = ("header", "mime", "message", "charset", "transfer", "fallback")
+FILES = ("header", "mime", "reading", "charset", "transfer", "fallback")
 
 
 def test_the_page_about_reading_names_every_defect():

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.mail.mailbox import MARKS
-from relay.mail.message import Message, parse
+from relay.mail.message import Message
+from relay.mail.reading import parse
 
 FIELDS = [
     b"From: a@b.example", b'To: "x', b"To: ((", b"Cc: <", b"Subject: =?utf-8?B?", b"Subject: =?utf-7?Q?+2AA-?=", b"Date: 1 Jan 9999 0:0:0 -9999",

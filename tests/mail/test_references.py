@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.mail.automatic import automatic
-from relay.mail.message import Message, Part, parse
+from relay.mail.message import Message, Part
+from relay.mail.reading import parse
 from relay.mail.reference import base_subject, is_forward_subject, is_reply_subject, message_ids, thread_ids
 
 

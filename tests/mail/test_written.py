@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mail import forwarded, written_date, written_mailbox
-from relay.mail.forwarded import Evidence
-from relay.mail.forwarded_html import find_structured
+from relay.mail.forward import text as forwarded
+from relay.mail.forward import written_date, written_mailbox
+from relay.mail.forward.structure import find_structured
+from relay.mail.forward.text import Evidence
 
 
 @pytest.mark.parametrize(

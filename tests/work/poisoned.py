@@ -12,7 +12,7 @@ from pathlib import Path
 
 from relay import daemon, log
 from relay.config.reading import load
-from relay.mail.message import parse
+from relay.mail.reading import parse
 from relay.work import filer
 from relay.work.filing_process import Work, run
 

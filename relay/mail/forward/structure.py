@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.mail import block as blocks
 from relay.mail import html
-from relay.mail.forwarded import Forwarded, find
+from relay.mail.forward import block as blocks
+from relay.mail.forward.text import Forwarded, find
 
 MARKS = (
     "gmail_attr", "divRplyFwdMsg", "moz-email-headers-table", "border-top:solid", "border-top: solid", 'type="cite"',

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.mail import block as blocks
-from relay.mail import written_date, written_mailbox
 from relay.mail.address import Mailbox
+from relay.mail.forward import block as blocks
+from relay.mail.forward import written_date, written_mailbox
 from relay.mail.labels import CC, DATE, FROM, REPLY_TO, SUBJECT, TO
 
 MAX_LINES = 2000
