@@ -116,7 +116,7 @@ async def _serve(
         for supervisor in kept:
             supervisor.start()
         notify("READY=1")
-        logger.info("daemon.ready", listen=" ".join(endpoints), pid=os.getpid())
+        logger.info("daemon.ready", pid=os.getpid())
         if ready:
             ready(endpoints)
         await stop.wait()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from relay.attribution import admission
 from relay.attribution.admission import Decision
@@ -20,9 +20,6 @@ from relay.capture.gate import Gate
 from relay.config.settings import Network
 from relay.mail import reply
 from relay.mail.envelope import MailObject, VaultId
-
-if TYPE_CHECKING:
-    from relay.capture.connection import Connection
 
 Done = Callable[[VaultId | Exception], None]
 
@@ -37,6 +34,13 @@ class Log(Protocol):
     def info(self, event: str, **facts: Any) -> Any: ...
     def warning(self, event: str, **facts: Any) -> Any: ...
     def error(self, event: str, **facts: Any) -> Any: ...
+
+
+class Guest(Protocol):
+    """What the house asks of a connection when it closes."""
+
+    def shut_down(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class SafeLog:
@@ -79,7 +83,7 @@ class House:
     at: Callable[[str], None]
     trusted: Bounds = TRUSTED
     stranger: Bounds = STRANGER
-    sessions: set[Connection] = field(default_factory=set)
+    sessions: set[Guest] = field(default_factory=set)
     closing: bool = False
     emptied: Callable[[], None] | None = None
     greeting: bytes = field(init=False)

@@ -22,7 +22,7 @@ _ADVICE = {
 }
 
 _OURS = (
-    ("relay.config.reading", "Mistaken"),
+    ("relay.config.loading", "Mistaken"),
     ("relay.store.opening", "StoreError"),
     ("relay.store.finding", "NotFoundError"),
     ("relay.store.people", "RefusedError"),

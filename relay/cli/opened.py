@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from relay import sqlite
-    from relay.config.reading import Configuration
+    from relay.config.loading import Configuration
 
 SETTLING = 2.0
 """Seconds a command goes on setting right what its write could not; the relay does the rest."""
@@ -19,7 +19,7 @@ SETTLING = 2.0
 
 def configuration(context: click.Context) -> Configuration:
     """The configuration that -c or the environment names. Raises Mistaken."""
-    from relay.config.reading import load, locate
+    from relay.config.loading import load, locate
 
     return load(locate(context.find_root().obj, os.environ), os.environ)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from relay.cli.command import Command
@@ -12,8 +14,9 @@ from relay.cli.opened import configuration
 @click.option(
     "--only", type=click.Choice(["accept", "file"]), help="Only this half of the work: two services instead of one."
 )
+@click.option("--verbose", is_flag=True, help="Tell also each session and each mail as it is accepted.")
 @click.pass_context
-def serve(context: click.Context, only: str | None) -> None:
+def serve(context: click.Context, only: str | None, verbose: bool) -> None:
     """Accept and file mail, in the foreground, until SIGTERM.
 
     Prints a line when it is ready, and tells systemd. SIGTERM (or Ctrl-C) finishes what was accepted.
@@ -21,7 +24,7 @@ def serve(context: click.Context, only: str | None) -> None:
     from relay import daemon, log
 
     found = configuration(context)
-    log.configure()
+    log.configure(level=logging.DEBUG if verbose else logging.INFO)
     for name, why in found.pending:
         log.log().warning("config.no_effect_yet", key=name, why=why)
 

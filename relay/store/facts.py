@@ -245,12 +245,12 @@ class Transaction:
             [(form, ids[key], rank) for key in missing for form, rank in forms(seen[key])],
         )
         self._db.executemany(
-            "INSERT OR IGNORE INTO message_address (message_id, address_id, originated_at, role, display_name) "
-            "VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO message_address "
+            "(message_id, address_id, originated_at, role, display_name, position) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (i, ids[p.address.key], text_time(r.originated_at), p.role.value, p.display_name)
+                (i, ids[p.address.key], text_time(r.originated_at), p.role.value, p.display_name, position)
                 for i, r in batch.fresh()
-                for p in r.parties
+                for position, p in enumerate(r.parties)
             ],
         )
 

@@ -120,6 +120,8 @@ def _merged(db: sqlite.Connection, lead: int) -> int:
 def near_leads(db: sqlite.Connection, wanted: str) -> list[str]:
     """Leads that may have been meant: by a part of name or address, then by likeness."""
     text = wanted.strip().lower()
+    if not text:
+        return []
     like = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     rows = db.execute(
         "SELECT l.id, coalesce(l.name, ''),"

@@ -14,7 +14,7 @@ APPLICATION_ID = 0x62636372
 """'bccr' in the file's header: `file relay.db` and our own start can tell it from any other database."""
 
 BUSY_TIMEOUT = 5.0
-"""Seconds a statement waits for another writer. As long as we ask of the CRM in docs/crm.md."""
+"""Seconds a statement waits for another writer. As long as we ask of a CRM."""
 
 CACHE = 64 * 1024
 """KiB of pages a writing connection keeps: the inner pages of every index at a million messages, so that

@@ -142,7 +142,7 @@ def letter(db: sqlite.Connection, message: int) -> Row:
         "SELECT a.address, ma.role, ma.display_name, ma.address_id"
         " FROM message_address ma JOIN address a ON a.id = ma.address_id WHERE ma.message_id = ?"
         " ORDER BY CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3"
-        " WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END, a.address",
+        " WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END, ma.position",
         (message,),
     )
     for party in found["parties"]:
@@ -201,7 +201,7 @@ def envelopes(db: sqlite.Connection, message: int) -> list[Row]:
 
 def outside_parties(db: sqlite.Connection, message: int) -> list[Row]:
     """The outside parties of a message, strongest role first: whom to make a lead of."""
-    query = "SELECT address, display_name FROM _outside_party WHERE message_id = ? ORDER BY rank, address_id"
+    query = "SELECT address, display_name FROM _outside_party WHERE message_id = ? ORDER BY rank, position"
     return rows(db, query, (message,))
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from relay.attribution.compose import compose, unparsed
 from relay.attribution.directory import Directory
 from relay.attribution.record import Record
-from relay.log import log
+from relay.log import Tally, log
 from relay.mail.envelope import MailObject, VaultId
 from relay.mail.message import Message
 from relay.mail.reading import parse
@@ -92,6 +92,7 @@ class Filer:
         self._alive = alive
         self._at = at
         self._log = log()
+        self._filed = Tally("mail.filed")
         self._batch = BATCH
         self._free_at = 0.0
 
@@ -102,6 +103,7 @@ class Filer:
         """
         mails = self._vault.after(self._store.filed_up_to(), self._batch, BATCH_OCTETS)
         if not mails:
+            self._filed.tell()
             return 0
         messages = [self._parse(vault_id, mail) for vault_id, mail in mails]
         directory = self._store.directory()
@@ -120,6 +122,7 @@ class Filer:
             written = time.monotonic()
         ended = time.monotonic()
         self._at("filer.committed")
+        self._filed.add(len(mails), up_to=str(mails[-1][0]))
         self._pace(written - began)
         self._free_at = ended + min(PAUSE * (ended - began), LONGEST_PAUSE)
         return len(mails)

@@ -10,7 +10,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
     log = logs.log()
     settled = 0.0
     try:
-        with _alone(work, daemon.beat), contextlib.ExitStack() as opened:
+        with _alone(work, daemon), contextlib.ExitStack() as opened:
             store = opened.enter_context(
                 contextlib.closing(Filing(work.store, work.domains, work.capture, daemon.beat))
             )
@@ -100,14 +100,20 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
 
 
 @contextlib.contextmanager
-def _alone(work: Work, beat: Callable[[], None]) -> Iterator[None]:
+def _alone(work: Work, daemon: Lifeline) -> Iterator[None]:
     """Wait until no other filer works on this vault (one whose daemon was killed finishes first)."""
+    said = False
     while True:
-        beat()
+        daemon.beat()
+        if daemon.gone:
+            raise Gone
         try:
             lock = Lock(work.vault / "filer.lock")
-        except Taken:
-            time.sleep(0.1)
+        except Taken as taken:
+            if not said:
+                logs.log().info("filer.waiting", for_process=taken.holder)
+            said = True
+            daemon.listen(0.1)
             continue
         with lock:
             yield

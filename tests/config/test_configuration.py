@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.config.reading import SECTIONS, Mistaken, load, locate
+from relay.config.loading import SECTIONS, Mistaken, load, locate
 from relay.config.settings import Endpoint, Settings, Upstream
 
 SAMPLE = Path(__file__).parents[2] / "config" / "bcc-relay.toml"

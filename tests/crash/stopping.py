@@ -41,7 +41,7 @@ def main() -> int:
         work = Work.decode(subject)
         return run(work, at=stop_at(step, int(count), work.store.parent))
     from relay import daemon
-    from relay.config.reading import load
+    from relay.config.loading import load
 
     settings = load(Path(subject), {}).settings
     if step.startswith("filer."):

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from relay import daemon, log
-from relay.config.reading import load
+from relay.config.loading import load
 from relay.mail.reading import parse
 from relay.work import filer
 from relay.work.filing_process import Work, run

@@ -156,6 +156,7 @@ CREATE TABLE message_address ( -- Who is on a message: one row per address, with
   originated_at TEXT NOT NULL,    -- message.originated_at, so that an address's mail is one index range
   role          TEXT NOT NULL CHECK (role IN ('from', 'sender', 'reply-to', 'to', 'cc', 'bcc')), -- strongest first
   display_name  TEXT NOT NULL DEFAULT '', -- as this message gives it
+  position      INTEGER NOT NULL DEFAULT 0, -- order in the message, strongest roles first
   PRIMARY KEY (address_id, originated_at, message_id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX message_address_by_message ON message_address (message_id, address_id);

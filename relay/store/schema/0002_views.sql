@@ -6,10 +6,12 @@ CREATE VIEW _outside_party ( -- The parties of a message that are not ours, stro
   address_id,   -- address.id
   address,      -- canonical
   display_name, -- as this message gives it
-  rank          -- 1 from, 2 sender, 3 reply-to, 4 to, 5 cc, 6 bcc
+  rank,         -- 1 from, 2 sender, 3 reply-to, 4 to, 5 cc, 6 bcc
+  position      -- order in the message
 ) AS
 SELECT ma.message_id, ma.address_id, a.address, ma.display_name,
-       CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3 WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END
+       CASE ma.role WHEN 'from' THEN 1 WHEN 'sender' THEN 2 WHEN 'reply-to' THEN 3 WHEN 'to' THEN 4 WHEN 'cc' THEN 5 ELSE 6 END,
+       ma.position
   FROM message_address ma
   JOIN address a ON a.id = ma.address_id
  WHERE a.domain NOT IN (SELECT domain FROM _company_domain)
@@ -84,8 +86,8 @@ CREATE VIEW unresolved_message ( -- Mail that is on no lead and waits for a pers
   why             -- 'unparsed', 'sender-not-recovered', 'no-outside-party' or 'no-lead'
 ) AS
 SELECT m.id, u.originated_at, m.received_at, m.direction, m.subject, m.author_address,
-       (SELECT p.address FROM _outside_party p WHERE p.message_id = m.id ORDER BY p.rank, p.address_id LIMIT 1),
-       (SELECT p.display_name FROM _outside_party p WHERE p.message_id = m.id ORDER BY p.rank, p.address_id LIMIT 1),
+       (SELECT p.address FROM _outside_party p WHERE p.message_id = m.id ORDER BY p.rank, p.position LIMIT 1),
+       (SELECT p.display_name FROM _outside_party p WHERE p.message_id = m.id ORDER BY p.rank, p.position LIMIT 1),
        (SELECT count(*) FROM _outside_party p WHERE p.message_id = m.id),
        m.staff_id, m.snippet,
        CASE WHEN m.status = 'unparsed' THEN 'unparsed'
