@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import random
 import statistics
 import tempfile
@@ -19,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
-from relay import sqlite
+from relay import log, sqlite
 from relay.mail.address import Address
 from relay.mail.envelope import Client, Envelope, MailObject, VaultId
 from relay.store import relation
@@ -274,6 +275,7 @@ def filing(paths: dict[str, Path], messages: int, leads: int, rounds: int, count
 
 
 def main() -> None:
+    log.configure(level=logging.WARNING)  # what is filed is the table's to tell
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--leads", type=int, default=100_000)
