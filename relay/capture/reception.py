@@ -52,7 +52,7 @@ class Reception(Connection):
         elif self._refusal is None:
             octets = content.take()
         self._content = Content()
-        if self._refusal is None and not self._reserved and not self._hold(len(octets)):
+        if self._refusal is None and not self._reserved and not self._room(len(octets)):
             self._refusal = reply.NO_MEMORY
         if self._refusal is None:
             self._hand_over(octets)
@@ -72,6 +72,15 @@ class Reception(Connection):
             self._refuse(refusal)
         if self.house.closing:
             self._leave(reply.SHUTTING_DOWN, "closing")
+
+    def _room(self, octets: int) -> bool:
+        """Have the whole message counted: among the small ones, else among those with a reservation."""
+        if self._hold(octets):
+            return True
+        if not self.house.budget.take(octets):
+            return False
+        self._have(octets)
+        return True
 
     def _hold(self, octets: int) -> bool:
         """Have the message counted as so large, without a reservation. False: there is no memory for it."""

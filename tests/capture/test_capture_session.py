@@ -434,7 +434,8 @@ def test_memory_of_small_mails_is_bounded_over_all_connections_and_452_beyond_it
 def test_mails_that_wait_for_a_slow_disk_count_as_memory_too(serve):
     waiting = []
     running = serve(put=lambda mail, done: waiting.append(done))
-    running.server._house.budget.free = 250_000
+    budget = running.server._house.budget
+    budget.free, budget.reserved = 250_000, budget.size  # room for two small ones, and none among the large
     clients = [running.hello().until_data() for _ in range(3)]
     for client in clients:
         client.send(b"x" * 100_000 + b"\r\n.\r\n")
