@@ -37,18 +37,13 @@ class Known:
     originated_at: datetime
 
 
-def keys(record: Record) -> tuple[str, ...]:
-    """Under which keys a record is remembered and looked up. Nothing is known of unparsed mail."""
-    if record.outcome != "filed":
-        return ()
-    fingerprint = f"fp:{record.fingerprint}"
-    return (f"id:{record.message_id}", fingerprint) if record.message_id else (fingerprint,)
-
-
 def asked(record: Record) -> str | None:
-    """The key under which copies of a record are to be looked for, None when it cannot be a copy."""
-    known_as = keys(record)
-    return known_as[0] if known_as else None
+    """The key under which copies of a record are to be looked for: 'id:' and its Message-ID, else 'fp:' and its
+    fingerprint. None for unparsed mail, of which nothing is known.
+    """
+    if record.outcome != "filed":
+        return None
+    return f"id:{record.message_id}" if record.message_id else f"fp:{record.fingerprint}"
 
 
 def same(record: Record, candidates: Iterable[Known]) -> int | None:

@@ -19,10 +19,6 @@ class Reply:
     text: str
 
     @property
-    def positive(self) -> bool:
-        return self.code < 400
-
-    @property
     def wire(self) -> bytes:
         """The reply as it goes over the wire, one line. All our texts are ASCII."""
         return f"{self}\r\n".encode("ascii", "replace")

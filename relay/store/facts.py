@@ -84,14 +84,13 @@ class Transaction:
         return len(wanted)
 
     def _not_filed_yet(self, records: Sequence[Record]) -> list[Record]:
-        ids = {record.vault_id for record in records}
-        filed = {
-            vault_id
-            for vault_id in ids
-            if self._db.execute(
-                "SELECT 1 FROM _vault_outcome WHERE epoch = ? AND number = ?", (vault_id.epoch, vault_id.number)
-            ).fetchone()
-        }
+        ids = sorted({(record.vault_id.epoch, record.vault_id.number) for record in records})
+        rows = self._db.execute(
+            "SELECT o.epoch, o.number FROM json_each(?) w CROSS JOIN _vault_outcome o "
+            "ON o.epoch = w.value ->> 0 AND o.number = w.value ->> 1",
+            (json.dumps(ids),),
+        )
+        filed = {VaultId(epoch, number) for epoch, number in rows}
         return [record for record in records if record.vault_id not in filed]
 
     def _identified(self, records: list[Record]) -> Batch:

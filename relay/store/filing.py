@@ -58,7 +58,7 @@ class Filing:
     def __init__(
         self, path: Path, domains: Iterable[str], capture: Iterable[str], alive: Callable[[], None] = lambda: None
     ) -> None:
-        self._db = open_store(path)
+        self._db = open_store(path, timeout=PATIENCE)
         self._file = SameFile(path)
         self._domains = frozenset(domains)
         self._capture = frozenset(capture)
@@ -67,7 +67,6 @@ class Filing:
         self._others_wrote = -COMPANY
         self.turn = threading.Lock()
         """Held while we write, so that the checkpointer can do its last step in between."""
-        self._up_to: VaultId | None = None
         self._log = log()
         self._write_domains(alive)
 
@@ -122,7 +121,6 @@ class Filing:
                 raise
 
     def _begin(self, alive: Callable[[], None]) -> None:
-        self._db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
         attempts = 0
         while True:
             try:
@@ -149,7 +147,6 @@ class Filing:
     def settle(self, alive: Callable[[], None]) -> int:
         """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left to do now."""
         alive()
-        self._db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
         try:
             return int(relation.settle(self._db))
         except sqlite.OperationalError as error:

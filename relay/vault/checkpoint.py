@@ -13,6 +13,7 @@ import threading
 import time
 
 from relay import sqlite
+from relay.log import log
 from relay.vault.segment import Segment, open_segment
 
 LOG_MOVED_AT = 16 * 1024 * 1024
@@ -32,7 +33,7 @@ class Checkpointer:
 
     def __init__(self, segment: Segment) -> None:
         self.turn = threading.Lock()
-        self.trouble: Exception | None = None
+        self._in_trouble = False
         self._connection = _open(segment)
         self._finished: list[sqlite.Connection] = []
         self._pending = 0  # octets committed since the log was last moved
@@ -78,10 +79,12 @@ class Checkpointer:
                     self._move()
                 elif self._log and time.monotonic() - self._last_write >= QUIET:
                     self._empty()
-                self.trouble = None
+                self._in_trouble = False
             except sqlite.Error as error:
                 # Nothing is lost: the log holds the mail. It grows until this works again.
-                self.trouble = error
+                if not self._in_trouble:
+                    log().warning("vault.checkpoint_refused", why=str(error))
+                self._in_trouble = True
                 time.sleep(QUIET)
 
     def _move(self) -> None:
