@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from relay.cli.command import Command, Group, answer, as_json, page, say
+from relay.cli.completing import leads
 from relay.cli.opened import page_before, settle, store
 
 
@@ -58,7 +59,7 @@ def unresolved_dismiss(context: click.Context, message: tuple[str, ...]) -> None
 
 @click.command(cls=Command)
 @click.argument("message")
-@click.argument("lead", nargs=-1, required=True)
+@click.argument("lead", nargs=-1, required=True, shell_complete=leads)
 @click.option("--deal", metavar="DEAL", help="The deal of the lead that it belongs to.")
 @click.option("--thread", is_flag=True, help="With all messages of its thread.")
 @click.pass_context
@@ -77,7 +78,7 @@ def attach(context: click.Context, message: str, lead: tuple[str, ...], deal: st
 
 @click.command(cls=Command)
 @click.argument("message")
-@click.argument("lead")
+@click.argument("lead", shell_complete=leads)
 @click.pass_context
 def detach(context: click.Context, message: str, lead: str) -> None:
     """Take a message off a lead, whatever the rules say."""

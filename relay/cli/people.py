@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import click
 
 from relay.cli.command import Group, answer, as_json, page, say
+from relay.cli.completing import leads
+from relay.cli.completing import people as our_people
 from relay.cli.opened import number_before, settle, store
 
 
@@ -55,7 +57,7 @@ def staff_list(context: click.Context, limit: int, before: str | None, as_json: 
 
 
 @staff.command("leave")
-@click.argument("name")
+@click.argument("name", shell_complete=our_people)
 @click.pass_context
 def staff_leave(context: click.Context, name: str) -> None:
     """A colleague leaves.
@@ -132,7 +134,7 @@ def lead_address() -> None:
 
 
 @lead_address.command("add")
-@click.argument("lead")
+@click.argument("lead", shell_complete=leads)
 @click.argument("address", nargs=-1, required=True)
 @click.pass_context
 def lead_address_add(context: click.Context, lead: str, address: tuple[str, ...]) -> None:
@@ -167,7 +169,7 @@ def lead_list(context: click.Context, limit: int, before: str | None, as_json: b
 
 
 @lead.command("show")
-@click.argument("lead")
+@click.argument("lead", shell_complete=leads)
 @as_json
 @click.pass_context
 def lead_show(context: click.Context, lead: str, as_json: bool) -> None:
@@ -188,7 +190,7 @@ def deal() -> None:
 
 
 @deal.command("add")
-@click.argument("lead")
+@click.argument("lead", shell_complete=leads)
 @click.argument("title")
 @click.option("--external-id", metavar="X", help="The CRM's own key; ext:X names the deal from then on.")
 @click.option(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from relay.cli import configuring, deciding, demonstration, filing, health, people, reading, serving
+from relay.cli import completing, configuring, deciding, demonstration, filing, health, people, reading, serving
 from relay.cli.command import Group
 from relay.cli.fault import sentence
 
@@ -55,6 +55,7 @@ for _command in (
     filing.file,
     health.status,
     health.verify,
+    completing.completion,
 ):
     program.add_command(_command)
 

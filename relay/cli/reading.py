@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from relay.cli.command import Command, answer, as_json, page, say
+from relay.cli.completing import leads
 from relay.cli.opened import configuration, page_before, store
 
 
 @click.command(cls=Command)
-@click.argument("lead")
+@click.argument("lead", shell_complete=leads)
 @page("MESSAGE|TIME")
 @as_json
 @click.pass_context

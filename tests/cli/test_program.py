@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,11 +75,18 @@ def test_everything_that_reads_answers_in_json():
         assert "as_json" in {p.name for p in command.params}, words
 
 
-def test_docs_cli_is_what_the_program_says():
-    found = importlib.util.spec_from_file_location("make_cli_docs", ROOT / "scripts" / "make_cli_docs.py")
+@pytest.mark.parametrize(("script", "made"), [("make_cli_docs", "manual"), ("make_man_page", "page")])
+def test_the_papers_are_what_the_program_says(script, made):
+    found = importlib.util.spec_from_file_location(script, ROOT / "scripts" / f"{script}.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    assert module.FILE.read_text(encoding="utf-8") == module.manual(), "run scripts/make_cli_docs.py"
+    assert module.FILE.read_text(encoding="utf-8") == getattr(module, made)(), f"run scripts/{script}.py"
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_the_manual_page_is_without_fault():
+    told = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", ROOT / "docs" / "bcc-relay.1"], capture_output=True)
+    assert told.stdout == b""
 
 
 @pytest.mark.parametrize(
