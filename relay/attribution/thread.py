@@ -8,8 +8,11 @@ mail arrives does not matter. This module only decides; it does not know where t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+
+MANY = 100
+"""Messages that may move when threads are joined; of larger threads the largest keeps its id."""
 
 Reference = tuple[str, str]
 """(Message-ID, base subject): what two messages must share to be in one thread."""
@@ -20,7 +23,7 @@ class Joining:
     """What a batch of messages does to the threads.
 
     `assigned`: the thread of each message, in the order given; `created`: new thread ids with their
-    base subjects; `joined`: threads that turned out to be one (loser -> survivor, the smallest id);
+    base subjects; `joined`: threads that turned out to be one (loser -> survivor);
     `seen`: references not known before, with their thread.
     """
 
@@ -30,13 +33,21 @@ class Joining:
     seen: Mapping[Reference, int]
 
 
-def join(messages: Iterable[tuple[tuple[str, ...], str]], known: Mapping[Reference, int], next_id: int) -> Joining:
+def join(
+    messages: Iterable[tuple[tuple[str, ...], str]],
+    known: Mapping[Reference, int],
+    next_id: int,
+    size: Callable[[int], int] = lambda _: 0,
+) -> Joining:
     """Find the thread of each message, given as (its own and referred ids, its base subject).
 
     `known` holds the thread of every reference of these messages that was seen before; `next_id` is
-    the first free thread id. The smallest id of all that meet survives.
+    the first free thread id. Of threads that meet, the smallest id survives, unless one has more than `MANY`
+    messages: then the largest, or one mail could move fifty thousand messages, and the next one again.
+    `size` tells how many messages a known thread has; it is asked only about threads that meet.
     """
     parent: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def survivor(thread: int) -> int:
         root = thread
@@ -45,6 +56,19 @@ def join(messages: Iterable[tuple[tuple[str, ...], str]], known: Mapping[Referen
         while thread != root:  # path compression keeps long chains of joins flat
             parent[thread], thread = root, parent[thread]
         return root
+
+    def one_of(met: list[int]) -> int:
+        """Join threads (smallest first) that meet. Returns the one that stays."""
+        if len(met) == 1:
+            return met[0]
+        for thread in met:
+            if thread not in sizes:
+                sizes[thread] = 0 if thread in created else size(thread)
+        largest = max(met, key=lambda thread: (sizes[thread], -thread))
+        stays = largest if sizes[largest] > MANY else met[0]
+        sizes[stays] = sum(sizes[thread] for thread in met)
+        parent.update((thread, stays) for thread in met if thread != stays)
+        return stays
 
     seen: dict[Reference, int] = {}
     created: dict[int, str] = {}
@@ -59,9 +83,7 @@ def join(messages: Iterable[tuple[tuple[str, ...], str]], known: Mapping[Referen
             }
         )
         if met:
-            thread = met[0]
-            for loser in met[1:]:
-                parent[loser] = thread
+            thread = one_of(met)
         else:
             thread = next_id
             next_id += 1

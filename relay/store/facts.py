@@ -9,7 +9,7 @@ batch, since the write lock of a shared database is being held meanwhile.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,11 +24,8 @@ LARGE_PART = 256 * 1024
 """Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
 the hold of the write lock in which the facts are written."""
 
-MANY = 100
-"""Messages that may move when threads are joined; of larger threads the largest stays where it is."""
-
 COUNTED = 5000
-"""Messages counted of a thread to find the largest: half a millisecond."""
+"""Messages counted of a thread when threads meet: half a millisecond."""
 
 
 def text_time(moment: datetime) -> str:
@@ -60,6 +57,8 @@ class Transaction:
         self._db = connection
         self.execute = connection.execute
         self.executemany = connection.executemany
+        self.filed: list[tuple[VaultId, int]] = []
+        """What `file` found out: which mail object became, or was found to be, which message."""
 
     def keep(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Store decoded contents by their digest, each once."""
@@ -69,6 +68,7 @@ class Transaction:
         """Write the records of the stretch of the vault that ends with `up_to`. Returns how many were new to us."""
         wanted = self._not_filed_yet(records)
         batch = self._identified(wanted)
+        self.filed = [(record.vault_id, message) for record, message in zip(wanted, batch.ids, strict=True)]
         if wanted:
             threads = self._threads(batch)
             self._messages(batch, threads)
@@ -156,40 +156,23 @@ class Transaction:
                 (json.dumps(wanted),),
             )
         }
-        joining = thread.join([(r.thread_ids, r.base_subject) for _, r in fresh], known, self._next_id("thread"))
+        messages = [(r.thread_ids, r.base_subject) for _, r in fresh]
+        joining = thread.join(messages, known, self._next_id("thread"), self._size)
         self._db.executemany("INSERT INTO thread (id, base_subject) VALUES (?, ?)", joining.created.items())
-        stays = self._larger_stays(joining.joined)
-        for loser, survivor in stays.items():
-            if loser == survivor:
-                continue
+        for loser, survivor in joining.joined.items():
             self._db.execute("UPDATE message SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
             self._db.execute("UPDATE _reference SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
             self._db.execute("DELETE FROM thread WHERE id = ?", (loser,))
         self._db.executemany(
             "INSERT INTO _reference (internet_message_id, base_subject, thread_id) VALUES (?, ?, ?)",
-            [(identifier, subject, stays.get(found, found)) for (identifier, subject), found in joining.seen.items()],
+            [(identifier, subject, found) for (identifier, subject), found in joining.seen.items()],
         )
         self._db.executemany(  # a ghost becomes a message
             "UPDATE _reference SET message_id = ? "
             "WHERE internet_message_id = ? AND base_subject = ? AND message_id IS NULL",
             [(i, record.message_id, record.base_subject) for i, record in fresh if record.message_id],
         )
-        return tuple(stays.get(found, found) for found in joining.assigned)
-
-    def _larger_stays(self, joined: Mapping[int, int]) -> dict[int, int]:
-        """Thread -> the one that it becomes, for all that are joined. The smallest id stays, or the largest thread.
-
-        Otherwise one mail could move fifty thousand messages under the write lock, and the next one again.
-        """
-        groups: dict[int, list[int]] = {}
-        for loser, survivor in joined.items():
-            groups.setdefault(survivor, [survivor]).append(loser)
-        stays: dict[int, int] = {}
-        for survivor, threads in groups.items():
-            sizes = {found: self._size(found) for found in threads}
-            largest = min(threads, key=lambda found: (-sizes[found], found))
-            stays.update(dict.fromkeys(threads, largest if sizes[largest] > MANY else survivor))
-        return stays
+        return joining.assigned
 
     def _size(self, thread_id: int) -> int:
         counted = "SELECT count(*) FROM (SELECT 1 FROM message WHERE thread_id = ? LIMIT ?)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.attribution.thread import join
+from relay.attribution.thread import MANY, join
 
 Messages = list[tuple[tuple[str, ...], str]]
 
@@ -60,6 +60,27 @@ def test_the_oldest_thread_survives_a_joining() -> None:
     assert joining.joined == {7: 3}
     assert joining.seen == {("c", "s"): 3}
     assert joining.created == {}
+
+
+def test_of_large_threads_the_largest_stays_so_that_few_messages_move() -> None:
+    sizes = {3: 2, 7: MANY + 1, 8: MANY}
+    asked: list[int] = []
+
+    def size(thread: int) -> int:
+        asked.append(thread)
+        return sizes[thread]
+
+    known = {("a", "s"): 3, ("b", "s"): 7, ("c", "s"): 8, ("d", "s"): 9}
+    joining = join([(("a", "b"), "s"), (("c", "a"), "s"), (("d",), "s")], known, 10, size)
+    assert joining.joined == {3: 7, 8: 7}
+    assert joining.assigned == (7, 7, 9)
+    assert sorted(asked) == [3, 7, 8], "asked once, and only about threads that meet"
+
+
+def test_threads_that_grow_by_joining_count_as_grown() -> None:
+    known = {("a", "s"): 1, ("b", "s"): 2, ("c", "s"): 3, ("d", "s"): 4}
+    joining = join([(("c", "d"), "s"), (("a", "c"), "s"), (("b", "a"), "s")], known, 10, lambda _: MANY // 2 + 1)
+    assert joining.joined == {4: 3, 1: 3, 2: 3}, "3 and 4 together are large: nothing of them moves again"
 
 
 def test_a_message_without_any_id_has_a_thread_of_its_own() -> None:
