@@ -92,17 +92,17 @@ def schema_differences(connection: sqlite.Connection) -> Iterator[Difference]:
             yield Difference("schema", "no trigger of a stranger on our tables", {"trigger": name, "table": table})
 
 
-_OBJECT = re.compile(r"CREATE (?:UNIQUE )?(TABLE|VIEW|INDEX|TRIGGER) (\w+)")
-
-
 def _schema() -> dict[tuple[str, str], str]:
-    """(kind, name) -> SQL of everything that our schema files make."""
-    made: dict[tuple[str, str], str] = {}
-    for _, script in scripts():
-        for statement in statements(script):
-            if match := _OBJECT.match(statement):
-                made[match[1].lower(), match[2]] = statement.rstrip(";")
-    return made
+    """(kind, name) -> SQL of everything that our schema files make, found out by making it in memory."""
+    connection = sqlite.connect_memory()
+    try:
+        for _, script in scripts():
+            for statement in statements(script):
+                connection.execute(statement)
+        made = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return {(kind, name): sql for kind, name, sql in made if not name.startswith("sqlite_")}
+    finally:
+        connection.close()
 
 
 def _words(sql: str | None) -> str:
