@@ -176,7 +176,7 @@ class _Reading:
                 if known[name].metadata["of"] is not None:
                     found[name] = self.tables(here, value, known[name].metadata["of"])
                 else:
-                    found[name] = known[name].metadata["reads"](value, self.file.absolute().parent)
+                    found[name] = known[name].metadata["kind"].read(value, self.file.absolute().parent)
             except values.Several as error:
                 for index, sentence in error.found:
                     self.mistake((*here, index), sentence)
@@ -225,7 +225,7 @@ class _Reading:
         elif several:
             value = [piece.strip() for piece in written.split(",") if piece.strip()]
         if known.metadata["of"] is None:
-            return known.metadata["reads"](value, folder)
+            return known.metadata["kind"].read(value, folder)
         before = len(self.mistakes)
         tables = self.tables((known.name,), value, known.metadata["of"])
         if len(self.mistakes) > before:

@@ -1,8 +1,9 @@
 """What one configuration value may be, and what it means: sizes, times, addresses, networks, domains.
 
-A reader takes what TOML gave (or the text of an environment variable) and the folder of the file, and
+A kind reads what TOML gave (or the text of an environment variable), with the folder of the file, and
 returns the value as the program uses it. It raises ValueError with a sentence for the person who wrote
-the value: what is wrong with it and what would be right. Readers know nothing of keys, files or lines.
+the value: what is wrong with it and what would be right. It also writes the value as that person would
+have, and says in a few words what it takes. Kinds know nothing of keys, files or lines.
 """
 
 # ruff: noqa: TRY004  a value of a wrong TOML type is a wrong value to the person who wrote it
@@ -16,10 +17,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+from relay.config import written
 from relay.mail.address import a_labels
 
 Network = IPv4Network | IPv6Network
-Reader = Callable[[object, Path], Any]
 
 _NUMBER = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([A-Za-z]*)\s*\Z", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z", re.ASCII)
@@ -52,6 +53,15 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value may be. `says`: the same in a few words for a manual ("a size from 1 KiB to 512 MiB")."""
+
+    read: Callable[[object, Path], Any]
+    says: str
+    write: Callable[[Any], str] = written.toml
+
+
 class Several(ValueError):  # noqa: N818  it holds several mistakes, it is not one
     """Mistakes in more than one place of a list: (index, sentence) each."""
 
@@ -62,26 +72,26 @@ class Several(ValueError):  # noqa: N818  it holds several mistakes, it is not o
 
 def shown(value: object) -> str:
     """The value as the person wrote it, short enough for a line and free of control characters."""
-    written = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    printable = "".join(c if c.isprintable() else "?" for c in written)
+    given = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    printable = "".join(c if c.isprintable() else "?" for c in given)
     return printable if len(printable) <= 60 else printable[:57] + "..."
 
 
-def _text(value: object, wanted: str) -> str:
+def _string(value: object, wanted: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{shown(value)} is not {wanted}; write it in quotation marks")
     return value.strip()
 
 
-def text(value: object, _folder: Path) -> str:
+def _text(value: object, _folder: Path) -> str:
     """Any text without line ends."""
-    found = _text(value, "a text")
+    found = _string(value, "a text")
     if not found.isprintable():
         raise ValueError(f"{shown(value)} contains control characters")
     return found
 
 
-def choice(*known: str) -> Reader:
+def choice(*known: str) -> Kind:
     """One of a few words."""
 
     def read(value: object, _folder: Path) -> str:
@@ -89,10 +99,10 @@ def choice(*known: str) -> Reader:
             raise ValueError(f"{shown(value)} is not one of {', '.join(shown(word) for word in known)}")
         return str(value)
 
-    return read
+    return Kind(read, f"one of {', '.join(shown(word) for word in known)}")
 
 
-def count(lowest: int, highest: int) -> Reader:
+def count(lowest: int, highest: int) -> Kind:
     """A whole number within bounds, both included."""
 
     def read(value: object, _folder: Path) -> int:
@@ -104,11 +114,12 @@ def count(lowest: int, highest: int) -> Reader:
             raise ValueError(f"{value} is not between {lowest} and {highest}")
         return value
 
-    return read
+    return Kind(read, f"a whole number from {lowest} to {highest}")
 
 
-def size(lowest: int, highest: int) -> Reader:
+def size(lowest: int, highest: int) -> Kind:
     """Octets within bounds: "50 MiB", "20 MB", or a bare number of octets."""
+    between = f"between {written.octets(lowest)} and {written.octets(highest)}"
 
     def read(value: object, _folder: Path) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -120,22 +131,15 @@ def size(lowest: int, highest: int) -> Reader:
                 raise ValueError(f'{shown(value)} is not a size; write it like "50 MiB" (B, KiB, MiB, GiB, KB, MB, GB)')
             octets = int(float(found[1]) * unit)
         if not lowest <= octets <= highest:
-            raise ValueError(f"{shown(value)} is not between {octets_shown(lowest)} and {octets_shown(highest)}")
+            raise ValueError(f"{shown(value)} is not {between}")
         return octets
 
-    return read
+    return Kind(read, f"a size {between}", lambda octets: written.quoted(written.octets(octets)))
 
 
-def octets_shown(octets: int) -> str:
-    """A size as a person writes it: "50 MiB"."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if octets >= unit and octets % unit == 0:
-            return f"{octets // unit} {name}"
-    return f"{octets} B"
-
-
-def duration(lowest: float, highest: float) -> Reader:
+def duration(lowest: float, highest: float) -> Kind:
     """Seconds within bounds: "8 s", "500 ms", "10 years". A bare number is refused: seconds or days?"""
+    between = f"between {written.duration(lowest)} and {written.duration(highest)}"
 
     def read(value: object, _folder: Path) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -146,15 +150,15 @@ def duration(lowest: float, highest: float) -> Reader:
             raise ValueError(f'{shown(value)} is not a time; write it like "8 s" (ms, s, min, h, days, months, years)')
         seconds = float(found[1]) * unit
         if not lowest <= seconds <= highest:
-            raise ValueError(f"{shown(value)} is not between {lowest:g} s and {highest:g} s")
+            raise ValueError(f"{shown(value)} is not {between}")
         return seconds
 
-    return read
+    return Kind(read, f"a time {between}", lambda seconds: written.quoted(written.duration(seconds)))
 
 
-def path(value: object, folder: Path) -> Path:
+def _path(value: object, folder: Path) -> Path:
     """A path; a relative one is relative to the configuration file, not to where the program was started."""
-    found = _text(value, "a path")
+    found = _string(value, "a path")
     if not found or "\0" in found:
         raise ValueError(f"{shown(value)} is not a path")
     try:
@@ -163,9 +167,9 @@ def path(value: object, folder: Path) -> Path:
         raise ValueError(f"{shown(value)}: {error}") from error
 
 
-def endpoint(value: object, _folder: Path) -> Endpoint:
+def _endpoint(value: object, _folder: Path) -> Endpoint:
     """An IP address and a port: "0.0.0.0:25", "[::]:25"."""
-    found = _text(value, "an address to listen on")
+    found = _string(value, "an address to listen on")
     host, colon, port = found.rpartition(":")
     example = 'write it like "0.0.0.0:25" or "[::]:25"'
     if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or int(port) > 65535:
@@ -180,9 +184,20 @@ def endpoint(value: object, _folder: Path) -> Endpoint:
     return Endpoint(str(address), int(port))
 
 
-def network(value: object, _folder: Path) -> Network:
+def _loopback(value: object, folder: Path) -> Endpoint:
+    """An endpoint that only this machine reaches."""
+    found = _endpoint(value, folder)
+    if not ip_address(found.host).is_loopback:
+        raise ValueError(
+            f"{shown(value)} can be reached from outside, and what is told there is nobody else's business; "
+            f'write "127.0.0.1:{found.port}", and let a proxy that asks for a password pass it on'
+        )
+    return found
+
+
+def _network(value: object, _folder: Path) -> Network:
     """A network: "192.0.2.0/24", "2001:db8::/32", or one address."""
-    found = _text(value, "a network")
+    found = _string(value, "a network")
     try:
         return ip_network(found)
     except ValueError:
@@ -193,23 +208,23 @@ def network(value: object, _folder: Path) -> Network:
         raise ValueError(f'{shown(value)} has bits set beyond its prefix; did you mean "{meant}"?') from None
 
 
-def resolver(value: object, _folder: Path) -> str:
+def _resolver(value: object, _folder: Path) -> str:
     """A DNS server: an IP address, with or without a port."""
-    found = _text(value, "a DNS server")
+    found = _string(value, "a DNS server")
     try:
         return str(ip_address(found))
     except ValueError:
         try:
-            return str(endpoint(found, Path()))
+            return str(_endpoint(found, Path()))
         except ValueError:
             raise ValueError(
                 f'{shown(value)} is not a DNS server; write it like "192.0.2.53" or "127.0.0.1:5300"'
             ) from None
 
 
-def domain(value: object, _folder: Path) -> str:
+def _domain(value: object, _folder: Path) -> str:
     """A domain name, as lower-case A-labels (RFC 5890): "Bücher.example" is "xn--bcher-kva.example"."""
-    found = _text(value, "a domain")
+    found = _string(value, "a domain")
     if "@" in found:
         raise ValueError(f"{shown(value)} is an address; write only what stands after the @")
     name = a_labels(found.removesuffix("."))
@@ -219,9 +234,9 @@ def domain(value: object, _folder: Path) -> str:
     return name
 
 
-def capture_address(value: object, folder: Path) -> str:
+def _capture_address(value: object, folder: Path) -> str:
     """A capture address in its canonical form (all lower case), without a tag."""
-    found = _text(value, "an address")
+    found = _string(value, "an address")
     local, at, host = found.rpartition("@")
     if not at or not local:
         raise ValueError(f'{shown(value)} is not an address; write it like "crm@crm.example.org"')
@@ -229,21 +244,31 @@ def capture_address(value: object, folder: Path) -> str:
         raise ValueError(f'{shown(value)} carries a tag; write it without: "{local.partition("+")[0]}@{host}"')
     if not _LOCAL_PART.match(local) or local.startswith(".") or local.endswith(".") or ".." in local:
         raise ValueError(f"{shown(value)}: what stands before the @ is not a plain local part")
-    return f"{local.lower()}@{domain(host, folder)}"
+    return f"{local.lower()}@{_domain(host, folder)}"
 
 
-def each(reader: Reader) -> Reader:
-    """A list, every element by `reader`. Raises Several, so that no mistake hides another."""
+text = Kind(_text, "a text")
+path = Kind(_path, "a path")
+endpoint = Kind(_endpoint, "an IP address and a port")
+loopback = Kind(_loopback, "a loopback address and a port")
+network = Kind(_network, "a network or an IP address")
+resolver = Kind(_resolver, "an IP address, with or without a port")
+domain = Kind(_domain, "a domain name")
+capture_address = Kind(_capture_address, "a mail address")
+
+
+def each(kind: Kind, several: str) -> Kind:
+    """A list, every element of `kind`; `several` names them. Raises Several, so that no mistake hides another."""
 
     def read(value: object, folder: Path) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            written = f"[{shown(value)}]" if isinstance(value, str) else "[...]"
-            raise ValueError(f"{shown(value)} is not a list; write {written}")
+            meant = f"[{shown(value)}]" if isinstance(value, str) else "[...]"
+            raise ValueError(f"{shown(value)} is not a list; write {meant}")
         wrong: list[tuple[int, str]] = []
         found: list[Any] = []
         for index, element in enumerate(value):
             try:
-                read_element = reader(element, folder)
+                read_element = kind.read(element, folder)
             except ValueError as error:
                 wrong.append((index, str(error)))
             else:
@@ -253,4 +278,4 @@ def each(reader: Reader) -> Reader:
             raise Several(wrong)
         return tuple(found)
 
-    return read
+    return Kind(read, f"a list of {several}", lambda found: f"[{', '.join(map(kind.write, found))}]")

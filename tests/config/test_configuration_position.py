@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.config.position import positions
@@ -94,6 +94,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_whatever_toml_accepts_is_walked_to_its_end(text):
     found = positions(text)
