@@ -27,6 +27,7 @@ _OURS = (
     ("relay.store.finding", "NotFoundError"),
     ("relay.store.people", "RefusedError"),
     ("relay.store.question", "QuestionError"),
+    ("relay.store.feed", "CursorError"),
     ("relay.vault.failure", "VaultError"),
     ("relay.capture.listener", "ListenError"),
 )

@@ -14,7 +14,20 @@ from pathlib import Path
 
 import click
 
-from relay.cli import completing, configuring, deciding, demonstration, filing, health, people, reading, serving
+from relay.cli import (
+    capturing,
+    completing,
+    configuring,
+    deciding,
+    demonstration,
+    filing,
+    following,
+    health,
+    lead_importing,
+    people,
+    reading,
+    serving,
+)
 from relay.cli.command import Group
 from relay.cli.fault import sentence
 
@@ -46,18 +59,22 @@ for _command in (
     people.lead,
     people.deal,
     reading.timeline,
+    reading.thread,
     reading.show,
     reading.raw,
     reading.search,
+    capturing.captured,
     deciding.unresolved,
     deciding.attach,
     deciding.detach,
+    following.changes,
     filing.file,
     health.status,
     health.verify,
     completing.completion,
 ):
     program.add_command(_command)
+people.lead.add_command(lead_importing.lead_import)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

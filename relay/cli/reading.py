@@ -1,4 +1,4 @@
-"""`timeline`, `show`, `raw`, `search`: reading what was filed."""
+"""`timeline`, `thread`, `show`, `raw`, `search`: reading what was filed."""
 
 from __future__ import annotations
 
@@ -42,6 +42,40 @@ def timeline(context: click.Context, lead: str, limit: int, before: str | None, 
     )
     who = None if before else reading.lead(db, number)
     say(timeline_page(who, found, names, screen(), datetime.now(UTC), more=lead if len(found) == limit else ""))
+
+
+@click.command(cls=Command)
+@click.argument("message")
+@page("MESSAGE|TIME")
+@as_json
+@click.pass_context
+def thread(context: click.Context, message: str, limit: int, before: str | None, as_json: bool) -> None:
+    """Show the conversation that a message belongs to, oldest first.
+
+    With its gaps: a mail that somebody answered and that never reached us stands where it must have been.
+    When it is long, the newest part; --before goes back.
+    """
+    from relay.cli.terminal import screen
+    from relay.cli.thread_page import thread_page
+    from relay.cli.timeline_page import Names
+    from relay.store import reading
+    from relay.store.conversation import conversation, hidden
+    from relay.store.finding import find_message
+
+    db = store(context)
+    number = find_message(db, message)
+    found = conversation(db, number, limit, page_before(db, before))
+    if as_json:
+        answer(found)
+        return
+    here = [row for row in found if not row["ghost"]]
+    names = Names(
+        staff=reading.staff_names(db, {row["staff_id"] for row in here}),
+        files=reading.file_names(db, [row["id"] for row in here if row["attachment_count"]]),
+        deals={},
+    )
+    older = message if len(here) == limit else ""
+    say(thread_page(found, names, screen(), datetime.now(UTC), hidden=hidden(db, number), older=older))
 
 
 @click.command(cls=Command)

@@ -72,7 +72,7 @@ def find_lead(db: sqlite.Connection, wanted: str) -> int:
     """lead.id of LEAD, with merges followed. Raises NotFoundError."""
     found = _leads(db, wanted.strip())
     if len(found) == 1:
-        return _merged(db, found[0])
+        return merged(db, found[0])
     if found:
         raise NotFoundError(
             f"{_said(wanted)} belongs to several leads: {', '.join(map(str, found))}; name one by its id"
@@ -106,7 +106,8 @@ def _leads(db: sqlite.Connection, text: str) -> list[int]:
     return []
 
 
-def _merged(db: sqlite.Connection, lead: int) -> int:
+def merged(db: sqlite.Connection, lead: int) -> int:
+    """The lead that `lead` was merged into, at the end of all merges; itself when it was not."""
     for _ in range(16):  # a circle of merges is a CRM's mistake and must not hold us
         row = db.execute(
             "SELECT m.id FROM lead l JOIN lead m ON m.id = l.merged_into WHERE l.id = ? AND m.id <> l.id", (lead,)
