@@ -24,6 +24,7 @@ def file(context: click.Context) -> None:
     from relay.cli.words import many
     from relay.lock import Lock, Taken
     from relay.store.filing import Filing
+    from relay.store.lineage import Lineage
     from relay.store.search import Indexer
     from relay.vault.reader import Reader
     from relay.work.filer import Filer
@@ -45,6 +46,8 @@ def file(context: click.Context) -> None:
         reader = opened.enter_context(contextlib.closing(Reader(vault)))
         note = opened.enter_context(contextlib.closing(Note(vault / "filer.note")))
         indexer = opened.enter_context(contextlib.closing(Indexer(settings.store.path)))
+        lineage = opened.enter_context(contextlib.closing(Lineage(settings.store.path, vault)))
+        lineage.begin(store.writing)
         progress = opened.enter_context(Progress("mails filed"))
         filer = Filer(reader, store, note)
         while filed := filer.step():

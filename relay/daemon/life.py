@@ -18,7 +18,8 @@ from relay.capture.server import Server
 from relay.config.settings import Settings
 from relay.log import log
 from relay.notify import notify
-from relay.store.filing import filed_marks
+from relay.store.lineage import filed_marks
+from relay.vault.retention import sealed_after
 from relay.vault.writer import RESERVE, Vault
 from relay.work.supervisor import Supervisor
 
@@ -69,7 +70,7 @@ class Life:
             notify("READY=1")
             self._log.info("daemon.ready", pid=os.getpid())
             if ready:
-                ready([str(endpoint) for endpoint in self.server.endpoints] if self.server else [])
+                ready(self.server.places if self.server else [])
             await stop.wait()
             notify("STOPPING=1")
             self._log.info("daemon.stopping")
@@ -82,7 +83,8 @@ class Life:
         filer = self._kept[0] if self._kept else None
         self.vault = vault = Vault.open(
             settings.vault.path,
-            filed=filed_marks(settings.store.path),
+            filed=filed_marks(settings.store.path, settings.vault.path),
+            seal_after=sealed_after(settings.vault.keep),
             on_commit=(lambda _: filer.wake()) if filer else None,
             at=self._at,
         )

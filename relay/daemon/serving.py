@@ -28,7 +28,13 @@ def directory(settings: Settings) -> Directory:
 
 def work(settings: Settings) -> Work:
     """What the filer process must know of the configuration."""
-    return Work(settings.store.path, settings.vault.path, settings.company.domains, settings.capture.addresses)
+    return Work(
+        settings.store.path,
+        settings.vault.path,
+        settings.company.domains,
+        settings.capture.addresses,
+        external=settings.store.checkpoint == "external",
+    )
 
 
 def serve(

@@ -9,6 +9,9 @@ checkpoint, which our library does safely.
 All of it happens in a thread of its own: a checkpoint syncs the disk, and filing must not wait. The bulk
 is moved beside the others' writing, what is left while the filer holds still (`turn`), and then the log
 begins anew in the file it has: a log cut to nothing would make each commit wait for the file to grow.
+
+Where another program takes the checkpoints (Litestream, which must see every page of the log before it is
+reused) nothing of this is done: no checkpoint, no read mark; only the log's size is watched.
 """
 
 from __future__ import annotations
@@ -43,9 +46,10 @@ again at the next look."""
 class Checkpointer:
     """Works from construction to `close`. Whoever writes from this process holds `turn` meanwhile."""
 
-    def __init__(self, path: Path, turn: threading.Lock) -> None:
+    def __init__(self, path: Path, turn: threading.Lock, *, external: bool = False) -> None:
         self._path = path
         self._turn = turn
+        self._external = external
         self._done = threading.Event()
         self._log = log()
         self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
@@ -83,11 +87,17 @@ class Checkpointer:
                     quiet = 0
                 if pages > WORRYING and looks % 120 == 0:
                     self._log.warning(
-                        "store.log_grows", octets=pages * PAGE, why="a program reads without end; see status"
+                        "store.log_grows",
+                        octets=pages * PAGE,
+                        why="the program that takes the checkpoints has not done so; is Litestream running?"
+                        if self._external
+                        else "a program reads without end; see status",
                     )
             self._fold(keeper, folder)
 
     def _fold(self, keeper: sqlite.Connection, folder: sqlite.Connection) -> None:
+        if self._external:
+            return
         with contextlib.suppress(sqlite.Error):  # busy, or worse: the next look tries again
             _release(keeper)
             folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -98,6 +108,8 @@ class Checkpointer:
         self._hold(keeper)
 
     def _hold(self, keeper: sqlite.Connection) -> None:
+        if self._external:
+            return
         with contextlib.suppress(sqlite.Error):  # not to be had now: the next fold takes it
             if not keeper.in_transaction:
                 keeper.execute("BEGIN")

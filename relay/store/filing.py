@@ -73,6 +73,10 @@ class Filing:
     def close(self) -> None:
         self._db.close()
 
+    def leave_checkpoints(self) -> None:
+        """Another program takes the checkpoints: none at our commits either, however long the log."""
+        self._db.execute("PRAGMA wal_autocheckpoint = 0")
+
     def must_be_there(self) -> None:
         """Raises StoreError when the database was deleted or replaced under us."""
         self._file.check()

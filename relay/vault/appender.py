@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from relay import sqlite
+from relay.log import log
 from relay.mail.envelope import MailObject, VaultId
 from relay.vault.checkpoint import Checkpointer, put_away
 from relay.vault.failure import explain
@@ -45,6 +46,7 @@ class Appender:
         next_number: int,
         *,
         segment_size: int,
+        seal_after: float | None = None,
         clock: Callable[[], float],
         at: Callable[[str], None],
     ) -> None:
@@ -53,9 +55,11 @@ class Appender:
         self._connection: sqlite.Connection | None = connection
         self._next = next_number
         self._segment_size = segment_size
+        self._seal_after = seal_after
         self._clock = clock
         self._at = at
         self._size = _size(connection)
+        (self._begun,) = connection.execute("SELECT created_at FROM segment").fetchone()
         self.checkpointer = Checkpointer(segment)
 
     @classmethod
@@ -65,6 +69,7 @@ class Appender:
         filed: Mapping[str, int],
         *,
         segment_size: int,
+        seal_after: float | None = None,
         clock: Callable[[], float],
         at: Callable[[str], None],
     ) -> Appender:
@@ -79,15 +84,28 @@ class Appender:
                 held = contents(connection, segment)
                 next_number = held.last_number + 1
                 # Less than what counts as filed, or a copy: an older state that must not go on numbering.
-                if filed.get(segment.epoch, 0) > held.last_number or held.copied:
+                behind = filed.get(segment.epoch, 0) - held.last_number
+                if behind > 0 or held.copied:
                     put_away(connection)
                     connection = None
             if connection is None:
                 epoch = _draw_epoch({*filed, *(segment.epoch for segment in known)})
+                if known:
+                    why = f"{behind} filed mails are not in it" if behind > 0 else "it is a copy"
+                    log().warning("vault.new_epoch", epoch=epoch, after=known[-1].epoch, why=f"restored: {why}")
                 segment = make_segment(folder, epoch, known[-1].ordinal + 1 if known else 1, 1, clock())
                 next_number = 1
                 connection = open_segment(segment)
-            return cls(folder, segment, connection, next_number, segment_size=segment_size, clock=clock, at=at)
+            return cls(
+                folder,
+                segment,
+                connection,
+                next_number,
+                segment_size=segment_size,
+                seal_after=seal_after,
+                clock=clock,
+                at=at,
+            )
         except (OSError, sqlite.Error) as error:
             if connection is not None:
                 connection.close()
@@ -122,6 +140,22 @@ class Appender:
             self.checkpointer.wrote(octets)
         epoch = self.segment.epoch
         return [VaultId(epoch, number) for number in range(first, self._next)]
+
+    def seal_by_age(self) -> None:
+        """Go on in a new segment when the current one has mail and is older than `seal_after` seconds.
+
+        Retention unlinks whole sealed segments; where little mail comes none would ever be full. Raises what
+        stood in the way; it is tried again the next time.
+        """
+        if self._seal_after is None or self._clock() - self._begun < self._seal_after:
+            return
+        with self.checkpointer.turn:
+            if self._connection is None:
+                self._reopen()
+            connection = self._connection
+            assert connection is not None  # noqa: S101  for the type checker: reopened above
+            if connection.execute("SELECT EXISTS (SELECT 1 FROM mail)").fetchone()[0]:
+                self._begin_segment()
 
     def close(self) -> None:
         """Put the log away and close."""
@@ -164,6 +198,7 @@ class Appender:
             finished.close()  # the checkpointer still has it open: this moves no log
         self.segment = segment
         self._size = _size(connection)
+        self._begun = self._clock()
         self._at("vault.rotated")
 
 

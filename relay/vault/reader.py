@@ -162,14 +162,14 @@ class Reader:
         if connection is not None:
             self._open.move_to_end(segment.path)
             return connection
-        connection = _open(segment)
+        connection = open_for_reading(segment)
         self._open[segment.path] = connection
         if len(self._open) > OPEN_SEGMENTS:
             self._open.popitem(last=False)[1].close()
         return connection
 
 
-def _open(segment: Segment) -> sqlite.Connection:
+def open_for_reading(segment: Segment) -> sqlite.Connection:
     """Read-only. Where the log has to be replayed first (the writer was killed, or stopped without
     putting the log away) SQLite needs the right to write; then an ordinary connection does it.
     """

@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from relay.lock import Lock, Taken
+from relay.log import log
 from relay.mail.envelope import MailObject, VaultId
 from relay.vault.appender import Appender
 from relay.vault.failure import VaultBusyError, VaultClosedError, VaultError, VaultFullError, explain
@@ -49,11 +50,17 @@ RESERVE = 256 * 1024 * 1024
 ROOM_CHECKED = 1.0
 """Seconds between two looks at the free space: at the fastest, 300 MB are written in between."""
 
+AGE_CHECKED = 600.0
+"""Seconds between two looks whether the segment is old enough to be sealed."""
+
 Done = Callable[[VaultId | Exception], None]
 """Told, in the loop's thread, the vault id once the mail is on the disk, or the error (nothing is kept then)."""
 
 
 _Entry = tuple[MailObject, Done, asyncio.AbstractEventLoop]
+
+KNOCK = "knock"
+"""In the queue: nothing to write, but whoever watches over us wants to see that it is read."""
 
 
 def _nothing(_: object) -> None:
@@ -93,13 +100,17 @@ class Vault:
         self._at = at
         self._clock = clock
         self._reserve = reserve
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Entry | str | None] = SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
         self._busy_since: float | None = None
         self._last_commit: float | None = None
         self._trouble: VaultError | None = None
+        self._knocked: float | None = None
+        self._accepted = 0
         self._room: tuple[float | None, bool] = (None, True)
+        self._age_every = AGE_CHECKED
+        self._age_checked = -AGE_CHECKED
         self._thread = threading.Thread(target=self._run, name="vault-writer", daemon=True)
         self._thread.start()
 
@@ -113,18 +124,22 @@ class Vault:
         at: Callable[[str], None] = _nothing,
         clock: Callable[[], float] = time.time,
         segment_size: int = SEGMENT_SIZE,
+        seal_after: float | None = None,
         reserve: int = RESERVE,
     ) -> Vault:
         """Open the vault in folder `path` (made when missing) and start its writer.
 
         `filed`: for each epoch the highest number that counts as filed. Where the vault knows less than
         that, or is a copy, it is an older state: a new epoch is drawn, so that no id is given out twice.
+        `seal_after`: seconds after which a segment with mail is followed by a new one, however small it is.
         `on_commit` is called in the loop's thread with the last id of each batch. Raises a VaultError.
         """
         make_folder(path)
         lock = _only_writer(path)
         try:
-            appender = Appender.open(path, filed or {}, segment_size=segment_size, clock=clock, at=at)
+            appender = Appender.open(
+                path, filed or {}, segment_size=segment_size, seal_after=seal_after, clock=clock, at=at
+            )
         except BaseException:
             lock.release()
             raise
@@ -180,6 +195,22 @@ class Vault:
         """Does the writer live, is no commit stuck for more than `within` seconds, did the last one succeed?"""
         return self._thread.is_alive() and self.stalled() < within and self._trouble is None
 
+    def knock(self) -> None:
+        """Ask the writer to show that it turns, also when no mail comes. `unanswered` tells what becomes of it."""
+        if self._knocked is None and not self._closed:
+            self._knocked = time.monotonic()
+            self._queue.put(KNOCK)
+
+    def unanswered(self) -> float:
+        """Seconds that the last `knock` has waited, 0.0 when it was answered: long only if a disk hangs."""
+        since = self._knocked
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def accepted(self) -> int:
+        """How many mail objects were committed in this run."""
+        return self._accepted
+
     @property
     def last_commit(self) -> float | None:
         """When the last batch was committed, in seconds since 1970; None before the first one of this run."""
@@ -210,9 +241,18 @@ class Vault:
 
     def _next_batch(self) -> bool:
         """Wait for mail and write all that is there. False when the vault is being closed and nothing is left."""
-        first = self._queue.get()
+        try:
+            first = self._queue.get(timeout=self._age_every)
+        except Empty:
+            self._seal_by_age()
+            return True
         if first is None:
             return False
+        if isinstance(first, str):
+            self._knocked = None
+            self._seal_by_age()
+            return True
+        self._seal_by_age()
         batch = [first]
         octets = len(first[0].content)
         more = True
@@ -222,6 +262,9 @@ class Vault:
                 if entry is None:
                     more = False
                     break
+                if isinstance(entry, str):
+                    self._knocked = None
+                    continue
                 batch.append(entry)
                 octets += len(entry[0].content)
         self._busy_since = time.monotonic()
@@ -235,10 +278,22 @@ class Vault:
         else:
             self._trouble = None
             self._last_commit = self._clock()
+            self._accepted += len(results)
             self._at("vault.committed")
         self._busy_since = None
         self._tell(batch, results)
         return more
+
+    def _seal_by_age(self) -> None:
+        """Now and then, also when nothing comes: a disk that takes no new file is asked again later."""
+        now = time.monotonic()
+        if now < self._age_checked + self._age_every:
+            return
+        self._age_checked = now
+        try:
+            self._appender.seal_by_age()
+        except Exception as error:  # noqa: BLE001  whatever it is: mail goes on into the segment that we have
+            log().warning("vault.not_sealed", why=str(explain(error, self._appender.segment.path)))
 
     def _tell(self, batch: list[_Entry], results: list[VaultId] | VaultError) -> None:
         """Wake each loop once for all of its mail in the batch (there is one, but for programs of several)."""

@@ -19,6 +19,7 @@ from relay import sqlite
 from relay.lock import Lock, Taken
 from relay.store.checkpoint import Checkpointer
 from relay.store.filing import Filing
+from relay.store.lineage import Lineage
 from relay.store.opening import StoreError
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
@@ -47,14 +48,16 @@ class Work:
     vault: Path
     domains: tuple[str, ...]
     capture: tuple[str, ...]
+    external: bool = False
+    """Another program (Litestream) takes the checkpoints of relay.db."""
 
     def encode(self) -> str:
-        return json.dumps([str(self.store), str(self.vault), self.domains, self.capture])
+        return json.dumps([str(self.store), str(self.vault), self.domains, self.capture, self.external])
 
     @classmethod
     def decode(cls, text: str) -> Work:
-        store, vault, domains, capture = json.loads(text)
-        return cls(Path(store), Path(vault), tuple(domains), tuple(capture))
+        store, vault, domains, capture, external = json.loads(text)
+        return cls(Path(store), Path(vault), tuple(domains), tuple(capture), external)
 
 
 def command(work: Work) -> tuple[str, ...]:
@@ -74,7 +77,11 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             )
             reader = opened.enter_context(contextlib.closing(Reader(work.vault)))
             note = opened.enter_context(contextlib.closing(Note(work.vault / "filer.note")))
-            opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn)))
+            opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn, external=work.external)))
+            if work.external:
+                store.leave_checkpoints()
+            lineage = opened.enter_context(contextlib.closing(Lineage(work.store, work.vault)))
+            lineage.begin(store.writing, daemon.beat)
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
             while True:
                 store.must_be_there()
@@ -83,6 +90,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
                     if not done or time.monotonic() - settled > SETTLE_EVERY:
                         done += store.settle(daemon.beat)
                         settled = time.monotonic()
+                    lineage.keep()
                 except (sqlite.Error, VaultError) as error:
                     log.error("store.refused", why=str(error), again_in_s=TROUBLE)  # noqa: TRY400  no fault of ours
                     daemon.listen(TROUBLE)
