@@ -82,6 +82,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
                 store.leave_checkpoints()
             lineage = opened.enter_context(contextlib.closing(Lineage(work.store, work.vault)))
             lineage.begin(store.writing, daemon.beat)
+            opened.enter_context(_clear_when_gone(note))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
             while True:
                 store.must_be_there()
@@ -105,6 +106,16 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
     except (StoreError, VaultError, OSError) as error:
         log.error("filer.cannot_work", why=str(error))  # noqa: TRY400  the sentence says it all
         return 1
+
+
+@contextlib.contextmanager
+def _clear_when_gone(note: Note) -> Iterator[None]:
+    """A mail that was being read when we were sent away has killed nobody."""
+    try:
+        yield
+    except Gone:
+        note.clear()
+        raise
 
 
 @contextlib.contextmanager

@@ -3,7 +3,8 @@
 The filer reads hostile octets with native code, so it is a process of its own, started by exec (a
 fork would inherit our sockets, threads and SQLite locks). We hold its standard input: an octet there
 means "something new", end of file means "finish and exit", so it never outlives us. Its standard output
-is its heartbeat (`lifeline` is the other end). The supervisor knows nothing of mail.
+is its heartbeat (`lifeline` is the other end). What it must know it is told in its command line, so that a
+change of it is another process (`pause`, `resume`). The supervisor knows nothing of mail.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
 from relay.log import log
+from relay.work.lifeline import LEAVE
 
 HEARTBEAT_LIMIT = 60.0
 """Seconds without a heartbeat after which a process is taken for stuck and killed. The slowest honest
@@ -40,6 +42,10 @@ class Supervisor:
         self._heartbeat_limit = heartbeat_limit
         self._process: Process | None = None
         self._stopping = asyncio.Event()
+        self._may_run = asyncio.Event()
+        self._may_run.set()
+        self._resting = asyncio.Event()
+        self._nudged = asyncio.Event()  # look again at the three above
         self._task: asyncio.Task[None] | None = None
         self._log = log()
         self.restarts = 0
@@ -62,9 +68,37 @@ class Supervisor:
         if process.stdin.transport.get_write_buffer_size() == 0:
             process.stdin.write(b"\n")
 
+    async def pause(self, grace: float) -> None:
+        """Send the process away, and kill it after `grace` seconds. None is running when this returns."""
+        if self._task is None or self._stopping.is_set():
+            return
+        self._may_run.clear()
+        self._nudged.set()
+        process = self._process
+        if process is not None and process.stdin is not None and not process.stdin.is_closing():
+            process.stdin.write(LEAVE)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._resting.wait(), grace)
+        if not self._resting.is_set():
+            self._log.warning(f"{self.name}.stuck", pid=self.pid, silent_s=grace)
+            self._kill()
+            await self._resting.wait()
+
+    def resume(self, command: Sequence[str]) -> None:
+        """After `pause`: go on, with `command`."""
+        self._command = command
+        self._may_run.set()
+
+    def kill(self) -> None:
+        """There is no more time: end the process at once. It can be done at any moment; see the filer."""
+        self._stopping.set()
+        self._kill()
+
     async def stop(self, grace: float) -> bool:
         """Let the filer finish what it has begun, at most `grace` seconds. Tells whether it did."""
         self._stopping.set()
+        self._may_run.set()
+        self._nudged.set()
         process, task = self._process, self._task
         if process is not None and process.stdin is not None:
             process.stdin.close()
@@ -79,17 +113,26 @@ class Supervisor:
     async def _keep(self) -> None:
         deaths = 0
         while not self._stopping.is_set():
+            if not self._may_run.is_set():
+                self._resting.set()
+                await self._may_run.wait()
+                self._resting.clear()
+                deaths = 0
+                continue
+            self._nudged.clear()
             began = asyncio.get_running_loop().time()
             status = await self._live()
             if self._stopping.is_set():
                 return
+            if not self._may_run.is_set():
+                continue
             lived = asyncio.get_running_loop().time() - began
             deaths = 1 if lived > LIVED_WELL else deaths + 1
             pause = PAUSES[min(deaths, len(PAUSES)) - 1]
             self.restarts += 1
             self._log.error(f"{self.name}.died", status=status, lived_s=round(lived, 1), restart_in_s=pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                await asyncio.wait_for(self._nudged.wait(), pause)
 
     async def _live(self) -> str:
         """One life. Tells how it ended."""
@@ -100,8 +143,11 @@ class Supervisor:
         self._process = process
         self.wake()  # what was said while there was nobody to hear it
         self._log.info(f"{self.name}.started", pid=process.pid)
-        if self._stopping.is_set() and process.stdin is not None:
-            process.stdin.close()
+        if process.stdin is not None:  # what was decided while it was being started
+            if self._stopping.is_set():
+                process.stdin.close()
+            elif not self._may_run.is_set():
+                process.stdin.write(LEAVE)
         await self._watch(process)
         try:
             code = await asyncio.wait_for(process.wait(), LAST_BREATH)
