@@ -107,7 +107,6 @@ class Vault:
         self._last_commit: float | None = None
         self._trouble: VaultError | None = None
         self._knocked: float | None = None
-        self._accepted = 0
         self._room: tuple[float | None, bool] = (None, True)
         self._age_every = AGE_CHECKED
         self._age_checked = -AGE_CHECKED
@@ -207,11 +206,6 @@ class Vault:
         return 0.0 if since is None else time.monotonic() - since
 
     @property
-    def accepted(self) -> int:
-        """How many mail objects were committed in this run."""
-        return self._accepted
-
-    @property
     def last_commit(self) -> float | None:
         """When the last batch was committed, in seconds since 1970; None before the first one of this run."""
         return self._last_commit
@@ -278,7 +272,6 @@ class Vault:
         else:
             self._trouble = None
             self._last_commit = self._clock()
-            self._accepted += len(results)
             self._at("vault.committed")
         self._busy_since = None
         self._tell(batch, results)
