@@ -9,7 +9,7 @@ from relay import log
 
 
 def main(role: str, subject: str) -> int:
-    log.configure()
+    log.configure_as_parent()
     if role == "index":
         from relay.work import indexing_process  # noqa: PLC0415  neither needs what the other imports
 

@@ -92,7 +92,7 @@ class Filer:
         self._alive = alive
         self._at = at
         self._log = log()
-        self._filed = Tally("mail.filed")
+        self._filed = Tally("mail.filed", "vault_id")
         self._batch = BATCH
         self._free_at = 0.0
 
@@ -122,7 +122,8 @@ class Filer:
             written = time.monotonic()
         ended = time.monotonic()
         self._at("filer.committed")
-        self._filed.add(len(mails), up_to=str(mails[-1][0]))
+        for vault_id, message in transaction.filed:
+            self._filed.add(vault_id=str(vault_id), message_id=message)
         self._pace(written - began)
         self._free_at = ended + min(PAUSE * (ended - began), LONGEST_PAUSE)
         return len(mails)
