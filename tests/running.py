@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import smtplib
 import subprocess
@@ -77,8 +78,9 @@ class Relay:
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         line = self.process.stdout.readline().decode() if ready else ""
         assert line.startswith("bcc-relay: ready"), self.log()
-        if "listening on" in line:
-            self.port = int(line.rpartition(":")[2])
+        endpoint = re.search(r" 127\.0\.0\.1:(\d+)", line)
+        if endpoint:
+            self.port = int(endpoint[1])
         return self
 
     def stop(self) -> int | None:

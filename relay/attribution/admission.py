@@ -32,6 +32,11 @@ class Decision:
 
 
 BY_NETWORK = Decision("network")
+BY_LMTP = Decision("lmtp")  # whoever may open the socket; the rights on it are the admission
+BY_DELIVER = Decision("deliver")  # `bcc-relay deliver` by a user who may write the vault
+FULL_TRUST = frozenset({BY_NETWORK.reason, BY_LMTP.reason, BY_DELIVER.reason})
+"""Rules whose clients are believed in all they say: their operator trusts them with every timeline."""
+
 NOT_ADMITTED = Decision("client-not-admitted", reply.CLIENT_NOT_ADMITTED)
 CAPTURE_ADDRESS = Decision("capture-address")
 NO_CAPTURE_ADDRESS = Decision("no-capture-address", reply.NO_CAPTURE_ADDRESS)

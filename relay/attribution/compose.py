@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from relay.attribution import tag as tags
+from relay.attribution.copied import Copied, copied, staff_by, verdict
 from relay.attribution.direction import direction, staff_on
 from relay.attribution.directory import Directory
 from relay.attribution.kind import filed_parts
@@ -45,8 +46,9 @@ def compose(vault_id: VaultId, mail: MailObject, message: Message, directory: Di
         return (unparsed(vault_id, mail, message.defects, message),)
     handed = handed_in(message, mail.envelope, directory)
     asked = _tags(message, mail.envelope, directory)
+    said = copied(mail.envelope, directory)
     return tuple(
-        _record(vault_id, position, mail, handed, original, asked, directory)
+        _record(vault_id, position, mail, handed, original, asked, said, directory)
         for position, original in enumerate(handed.originals)
     )
 
@@ -58,35 +60,41 @@ def _record(
     handed: HandedIn,
     original: Original,
     asked: tuple[str, ...],
+    said: Copied,
     directory: Directory,
 ) -> Record:
     message = original.message
     envelope = mail.envelope
     itself = original.route in (Route.BCC, Route.DIRECT, Route.REDIRECT)  # the mail object is the message
-    everyone, party_defects = parties(message, directory, envelope.forward_paths if itself else ())
+    unnamed = (*envelope.forward_paths, *said.received_by) if itself else ()
+    everyone, party_defects = parties(message, directory, unnamed)
     author = message.author[0].address if message.author else None
     author_name = message.author[0].display_name if message.author else original.author_name
     content = body(message)
     words, quoted, markup, snippet = content.text, content.quoted, content.html, content.snippet
     at, date_source, date_defects = _date(message.originated_at, envelope.received_at, original.date_source)
     subject_base = base_subject(message.subject)
+    handed_in_by = said.person(directory) or handed.handed_in_by
+    decided = direction(author, everyone, directory, named=bool(author_name) or NOT_RECOVERED in original.defects)
+    if original.route in (Route.BCC, Route.DIRECT):
+        decided = verdict(decided, said, everyone, envelope, directory)
     return Record(
         vault_id=vault_id,
         position=position,
         envelope=envelope,
         route=handed.route,
-        handed_in_by=handed.handed_in_by,
+        handed_in_by=handed_in_by,
         outcome="filed",
         message_id=message.message_id,
         thread_ids=thread_ids(message),
         base_subject=subject_base,
         fingerprint=fingerprint(author, subject_base, words or quoted),
-        verdict=direction(author, everyone, directory, named=bool(author_name) or NOT_RECOVERED in original.defects),
+        verdict=decided,
         automatic=automatic(message, null_reverse_path=itself and envelope.reverse_path is None),
         subject=message.subject,
         author=author,
         author_name=author_name,
-        staff_id=staff_on(author, everyone, directory, handed.handed_in_by),
+        staff_id=staff_by(decided, said, directory) or staff_on(author, everyone, directory, handed_in_by),
         originated_at=at,
         date_source=date_source,
         size=len(mail.content) if original.size is None else original.size,
@@ -104,6 +112,7 @@ def _record(
             party_defects,
             date_defects,
             content.defects,
+            said.defects,
             (UNKNOWN_TAG,) if any(tags.is_unknown(one) for one in asked) else (),
         ),
         parser=PARSER,

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from relay.attribution.tag import stands_alone
 from relay.mail.address import Address
-
-TAG_FORMS = ("deal-", "lead-", "me-")
-"""How a tag begins that stands alone before the @ of a capture host."""
 
 
 def without_tag(key: str) -> str:
@@ -79,7 +77,7 @@ class Directory:
             size = len(name)
             if len(lower) > size + 1 and lower.startswith(name) and lower[size] in "+.-":
                 return f"{name}@{address.domain}", local[size + 1 :]
-        if address.domain not in self.domains and lower.startswith(TAG_FORMS):
+        if address.domain not in self.domains and stands_alone(local):
             return f"{names[-1]}@{address.domain}", local
         return None
 

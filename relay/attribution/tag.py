@@ -1,8 +1,9 @@
 """Tags: what a capture address says beside "capture this".
 
 Decides what `crm+deal-42@...`, `crm.lead-17@...` or `deal-ext-A17@...` ask for (contract, 'Capture
-addresses with tags'). Reading only: which lead a tag means, and whether it may be applied, is decided
-where leads are known. A tag that cannot be read stays a tag, so that it can be reported.
+addresses with tags'), and which address `out+rep=example.org@...` names. Reading only: which lead a tag means,
+and whether it may be applied, is decided where leads are known; what `out` and `in` prove is decided by
+`relay.attribution.copied`. A tag that cannot be read stays a tag, so that it can be reported.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from relay.mail.address import Address, addr_spec
+
 MAX_TAGS = 20
 """Tags of one mail: recipients are bounded by the session, tags joined in one address by its length."""
 
-_START = re.compile(r"(?:^|[+.\-])(?=(?:deal|lead|me)-)", re.IGNORECASE)
+# A local part may hold anything, `=` too (SRS), so `out` and `in` reach to the first domain at the end or before a `+`.
+# Texts are bounded by the length of a path, so looking for it from each start costs nothing.
+_WHOSE = r"(?:out|in)[+.\-][^@]+?=[a-z0-9\-]+(?:\.[a-z0-9\-]+)+(?=\+|$)"
+_NEXT = re.compile(rf"(?:^|[+.\-])(?:(?P<whose>{_WHOSE})|(?=(?:deal|lead|me)-))", re.IGNORECASE)
+_ALONE = re.compile(rf"(?:deal|lead|me)-|(?:out|in)\+|{_WHOSE}", re.IGNORECASE)
 _SECRET = re.compile(r"(^|[+.\-])me-[^+.@]*", re.IGNORECASE)
 _ID = re.compile(r"[1-9]\d{0,17}")
 
@@ -21,14 +28,22 @@ _ID = re.compile(r"[1-9]\d{0,17}")
 @dataclass(frozen=True, slots=True)
 class Tag:
     """One tag. `kind`: 'deal', 'lead' (`value` is our id), 'deal-ext', 'lead-ext' (an external id, as written),
-    'me' (the token of a personal address: a secret, never shown), or 'unknown' (`value` is all of it).
+    'me' (the token of a personal address: a secret, never shown), 'out', 'in' (`value` is an address of ours with
+    `=` for its @: who sent or received what a mail server copied), or 'unknown' (`value` is all of it).
     """
 
     kind: str
     value: str
 
     def __str__(self) -> str:
-        return self.value if self.kind == "unknown" else f"{self.kind}-{self.value}"
+        if self.kind == "unknown":
+            return self.value
+        return f"{self.kind}+{self.value}" if self.kind in ("out", "in") else f"{self.kind}-{self.value}"
+
+    @property
+    def whose(self) -> Address | None:
+        """The address that an 'out' or 'in' tag names, None for any other tag."""
+        return addr_spec("@".join(self.value.rsplit("=", 1))) if self.kind in ("out", "in") else None
 
     @property
     def shown(self) -> str:
@@ -40,17 +55,36 @@ def read(text: str) -> tuple[Tag, ...]:
     """The tags in what stands beside the capture address, in order: any case, several joined by `+`, `.` or `-`."""
     if not text:
         return ()
-    starts = [match.end() for match in _START.finditer(text)]
-    if not starts:
-        return (Tag("unknown", text),)
-    tags = [Tag("unknown", text[: starts[0]].strip("+.-"))] if starts[0] > 0 else []
-    for start, end in zip(starts, [*starts[1:], len(text) + 1], strict=True):
-        tags.append(_one(text[start : end - 1]))
+    tags: list[Tag] = []
+    open_since = 0  # where a tag began whose end is not known yet
+    for found in _NEXT.finditer(text):
+        tags.append(_one(text[open_since : found.start()]))
+        open_since = found.end()
+        if found["whose"]:
+            tags.append(_whose(found["whose"]))
+    tags.append(_one(text[open_since:]))
     return tuple(tag for tag in tags if tag.value)[:MAX_TAGS]
 
 
+def stands_alone(local_part: str) -> bool:
+    """Does a local part begin as a tag does, so that `TAG@host` is a capture address?
+
+    `out` and `in` are words of every day: with `.` or `-` they must be whole tags (`in.box@` is none).
+    """
+    return _ALONE.match(local_part) is not None
+
+
+def _whose(text: str) -> Tag:
+    kind = "out" if text[0] in "oO" else "in"
+    tag = Tag(kind, text[len(kind) + 1 :])
+    return tag if tag.whose is not None else Tag("unknown", text)
+
+
 def _one(text: str) -> Tag:
-    kind, _, value = text.partition("-")
+    """What stands between two tags, or begins as one of deal, lead, me."""
+    kind, dash, value = text.partition("-")
+    if not dash or kind.lower() not in ("deal", "lead", "me"):
+        return Tag("unknown", text.strip("+.-"))
     kind = kind.lower()
     if kind == "me":
         return Tag("me", value) if value else Tag("unknown", text)

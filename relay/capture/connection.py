@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import traceback
 from collections.abc import Callable
 from enum import IntEnum
 from typing import cast
@@ -22,9 +21,10 @@ from typing import cast
 from aiosmtpd.smtp import SMTP
 
 from relay.attribution import admission
+from relay.attribution.admission import Decision
 from relay.capture import bounds
 from relay.capture.content import Content
-from relay.capture.house import House
+from relay.capture.house import House, Told
 from relay.mail import reply
 from relay.mail.envelope import Client
 from relay.mail.reply import Reply
@@ -54,6 +54,8 @@ class Connection(SMTP):
         self.loop = loop
         self.transport: asyncio.Transport | None = None
         self.mode = Mode.GREETING
+        house.opened += 1
+        self._name = f"{house.run}-{house.opened}"
         self._client = Client("")
         self._admitted = admission.NOT_ADMITTED
         self._bounds = house.stranger
@@ -78,17 +80,15 @@ class Connection(SMTP):
         house = self.house
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=bounds.WRITE_BUFFER)
-        peer = transport.get_extra_info("peername")
-        address = peer[0] if isinstance(peer, tuple) and peer else ""
-        self._client = Client(address)
-        self._admitted = house.admit(address)
+        self._client, self._admitted = self._whom(transport)
+        address = self._client.address
         trusted = self._admitted.admitted
         self._bounds = house.trusted if trusted else house.stranger
         house.sessions.add(self)
         why = house.gate.enter(address, self._since, trusted=trusted)
         self._timer = self.loop.call_later(self._bounds.check, self._tick)
         if why:
-            house.warn_now_and_then(self._since, "session.refused", why=why, client=address)
+            house.warn_now_and_then(self._since, "session.refused", why=why, **self._told())
             self._leave(reply.TOO_MANY_CONNECTIONS, why)
         elif house.closing:
             self._leave(reply.SHUTTING_DOWN, "closing")
@@ -96,6 +96,12 @@ class Connection(SMTP):
             self.loop.call_later(self._bounds.greeting_delay, self._greet)
         else:
             self._greet()
+
+    def _whom(self, transport: asyncio.BaseTransport) -> tuple[Client, Decision]:
+        """Who has connected, and whether they may hand in mail."""
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) and peer else ""
+        return Client(address), self.house.admit(address)
 
     def connection_lost(self, _: Exception | None) -> None:
         self.house.gate.leave(self._client.address, trusted=self._admitted.admitted)
@@ -109,9 +115,7 @@ class Connection(SMTP):
         if not self._in_vault:
             self._give_memory_back()  # else when the vault has done with the message
         self.house.sessions.discard(self)
-        self.house.log.debug(
-            "session.closed", client=self._client.address, messages=self._messages, errors=self._errors
-        )
+        self.house.log.debug("session.closed", **self._told(), messages=self._messages, errors=self._errors)
         if self.house.emptied is not None and not self.house.sessions:
             self.house.emptied()
 
@@ -176,7 +180,15 @@ class Connection(SMTP):
     def _greet(self) -> None:
         if self.mode is Mode.GREETING:
             self._become(Mode.COMMAND)
-            self._write(self.house.greeting)
+            self._write(self._greeting)
+
+    @property
+    def _greeting(self) -> bytes:
+        return self.house.greeting
+
+    def _told(self) -> Told:
+        """What every event of this session tells."""
+        return {"session": self._name, "client": self._client.address}
 
     def _become(self, mode: Mode) -> None:
         self.mode = mode
@@ -184,6 +196,7 @@ class Connection(SMTP):
 
     def _write(self, octets: bytes) -> None:
         if self.transport is not None:
+            self.house.replies[octets[0]] += 1
             self.transport.write(octets)
 
     def _leave(self, last_words: Reply, why: str) -> None:
@@ -192,8 +205,10 @@ class Connection(SMTP):
             return
         # When we stop, it is all of them; at the gate, as many as like to come. Both are said once (server, gate).
         quiet = self.house.closing or last_words is reply.TOO_MANY_CONNECTIONS
-        say = self.house.log.debug if quiet else self.house.log.info
-        say("session.cut", why=why, client=self._client.address, code=last_words.code)
+        if quiet:
+            self.house.log.debug("session.cut", why=why, **self._told(), code=last_words.code)
+        else:
+            self.house.tell("session.cut", "session", why, **self._told(), code=last_words.code)
         self._write(last_words.wire)
         self._close()
 
@@ -228,7 +243,7 @@ class Connection(SMTP):
         if last_words is not None and self._unread_since is None:
             self._leave(last_words, why)
             return
-        self.house.log.info("session.cut", why=why, client=self._client.address)
+        self.house.tell("session.cut", "session", why, **self._told())
         self.abort()
 
     def _due(self, now: float) -> tuple[float, Reply | None, str]:
@@ -265,9 +280,9 @@ class Connection(SMTP):
         self.house.log.error(
             event,
             incident=incident,
-            client=self._client.address,
-            error=f"{type(error).__name__}: {error}",
-            where="".join(traceback.format_tb(error.__traceback__)[-3:]),
+            **self._told(),
+            exc_info=error,
+            **({"why": str(error)} if event == "mail.not_kept" else {}),
         )
         return reply.trouble(incident)
 

@@ -30,6 +30,11 @@ class Gate:
         self._recent: Counter[str] = Counter()
         self._minute = 0.0
 
+    def adopt(self, limits: Limits, ceiling: int) -> None:
+        """Go by these from now on; nobody who is inside is sent away."""
+        self._limits = limits
+        self._ceiling = ceiling
+
     def enter(self, address: str, now: float, *, trusted: bool) -> str:
         """Count one more connection and say why it may not stay, or ''. Each needs one `leave`."""
         self.open += 1

@@ -4,12 +4,13 @@ to the rest: where mail goes, who we are, what time it is.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from relay.attribution import admission
 from relay.attribution.admission import Decision
@@ -18,6 +19,7 @@ from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.config.settings import Network
+from relay.log import TELLING, Tally
 from relay.mail import reply
 from relay.mail.envelope import MailObject, VaultId
 
@@ -43,27 +45,11 @@ class Guest(Protocol):
     def abort(self) -> None: ...
 
 
-class SafeLog:
-    """A log that cannot hurt: whatever happens to what we say, mail goes on (a pipe nobody reads, a full disk)."""
+class Told(TypedDict):
+    """What joins all events of a session."""
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    def debug(self, event: str, **facts: Any) -> None:
-        with suppress(Exception):
-            self._log.debug(event, **facts)
-
-    def info(self, event: str, **facts: Any) -> None:
-        with suppress(Exception):
-            self._log.info(event, **facts)
-
-    def warning(self, event: str, **facts: Any) -> None:
-        with suppress(Exception):
-            self._log.warning(event, **facts)
-
-    def error(self, event: str, **facts: Any) -> None:
-        with suppress(Exception):
-            self._log.error(event, **facts)
+    session: str
+    client: str
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -77,7 +63,7 @@ class House:
     room: Callable[[], bool]
     directory: Callable[[], Directory]
     clock: Callable[[], datetime]
-    log: SafeLog
+    log: Log
     budget: Budget
     gate: Gate
     at: Callable[[str], None]
@@ -86,19 +72,37 @@ class House:
     sessions: set[Guest] = field(default_factory=set)
     closing: bool = False
     emptied: Callable[[], None] | None = None
+    run: str = field(default_factory=lambda: secrets.token_hex(2))
+    """Told before the number of each session: two runs of the daemon may stand in one log."""
+    opened: int = 0
+    """Connections since the start."""
+    accepted: int = 0
+    """Messages that were kept since the start."""
+    octets: int = 0
+    """Octets of them."""
+    replies: list[int] = field(default_factory=lambda: [0] * 256)
+    """Replies by the first octet of their code: `replies[ord("4")]` were refusals for a time."""
     greeting: bytes = field(init=False)
+    lmtp_greeting: bytes = field(init=False)
     helo: bytes = field(init=False)
     ehlo: bytes = field(init=False)
     too_large: reply.Reply = field(init=False)
     admit: Callable[[str], Decision] = field(init=False)
     _said: dict[str, float] = field(init=False, default_factory=dict)
+    _tallies: dict[tuple[str, str], Tally] = field(init=False, default_factory=dict)
+    _telling: asyncio.TimerHandle | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        self.adopt(self.hostname, self.max_size, self.networks)
+
+    def adopt(self, hostname: str, max_size: int, networks: tuple[Network, ...]) -> None:
+        """Go by these from now on. Who is here already stays what they were when they came in."""
+        self.hostname, self.max_size, self.networks = hostname, max_size, networks
         self.greeting = reply.greeting(self.hostname).wire
+        self.lmtp_greeting = reply.lmtp_greeting(self.hostname).wire
         self.helo = reply.helo(self.hostname).wire
         self.ehlo = reply.ehlo(self.hostname, self.max_size)
         self.too_large = reply.too_large(self.max_size)
-        networks = self.networks
         # The same few hosts come again and again; strangers push each other out.
         self.admit = lru_cache(maxsize=1024)(lambda address: admission.client(address, networks))
 
@@ -107,3 +111,24 @@ class House:
         if now - self._said.get(why, -60.0) >= 60.0:
             self._said[why] = now
             self.log.warning(event, why=why, **facts)
+
+    def tell(self, event: str, by: str, why: str = "", **facts: Any) -> None:
+        """Log something of everyday, each by itself or, when it comes in floods, in sums for each `why`."""
+        tally = self._tallies.get((event, why))
+        if tally is None:
+            always = {"why": why} if why else {}
+            tally = self._tallies[event, why] = Tally(event, by, log=self.log, always=always)
+        tally.add(**facts)
+        if tally.waiting and self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELLING, self._tell_sums)
+
+    def _tell_sums(self) -> None:
+        self._telling = None
+        for tally in self._tallies.values():
+            tally.tell(now=True)
+
+    def tell_all(self) -> None:
+        """Tell the sums that are left: the end."""
+        if self._telling is not None:
+            self._telling.cancel()
+        self._tell_sums()

@@ -21,8 +21,11 @@ FIRST_INHERITED = 3
 BACKLOG = 512
 """Connections that the kernel holds while we are busy: as many as [limits] connections by default."""
 
-OTHER_NAMES = frozenset({"smtps", "submissions", "submission", "lmtp"})
-"""FileDescriptorName= of sockets that are meant for something other than plain SMTP."""
+OTHER_NAMES = frozenset({"smtps", "submissions", "submission"})
+"""FileDescriptorName= of sockets that are meant for something that we do not speak yet."""
+
+LMTP = "lmtp"
+"""FileDescriptorName= of unix sockets for LMTP."""
 
 
 class ListenError(Exception):
@@ -53,16 +56,25 @@ def inherited(environment: Mapping[str, str], process: int) -> tuple[Inherited, 
     return tuple(Inherited(FIRST_INHERITED + place, names[place]) for place in range(count))
 
 
-def take_inherited(environment: MutableMapping[str, str]) -> list[socket.socket]:
-    """The inherited sockets that are for SMTP. The variables are removed, so that no child takes them too.
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Listening sockets by what is spoken on them."""
 
-    Raises ListenError for a descriptor that is no listening TCP socket.
+    smtp: tuple[socket.socket, ...] = ()
+    lmtp: tuple[socket.socket, ...] = ()
+
+
+def take_inherited(environment: MutableMapping[str, str]) -> Doors:
+    """The inherited sockets. The variables are removed, so that no child takes them too.
+
+    Raises ListenError for a descriptor that is no listening TCP socket, or no unix socket when it is named "lmtp".
     """
     found = inherited(environment, os.getpid())
     if found:
         for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
             environment.pop(variable, None)
-    sockets = []
+    smtp: list[socket.socket] = []
+    lmtp: list[socket.socket] = []
     for entry in found:
         if entry.name in OTHER_NAMES:
             continue
@@ -71,14 +83,20 @@ def take_inherited(environment: MutableMapping[str, str]) -> list[socket.socket]
             listening = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         except OSError as error:
             raise ListenError(f"systemd: descriptor {entry.descriptor} is no socket ({error.strerror})") from error
-        if not listening or opened.family not in (socket.AF_INET, socket.AF_INET6):
+        if entry.name == LMTP:
+            if not listening or opened.family != socket.AF_UNIX or opened.type != socket.SOCK_STREAM:
+                raise ListenError("systemd: lmtp does not listen on a unix socket; give ListenStream= a path")
+            lmtp.append(opened)
+        elif not listening or opened.family not in (socket.AF_INET, socket.AF_INET6):
             raise ListenError(
-                f"systemd: {entry.name or entry.descriptor} does not listen on TCP; give ListenStream= a port"
+                f"systemd: {entry.name or entry.descriptor} does not listen on TCP; give ListenStream= a port, "
+                "or the socket FileDescriptorName=lmtp"
             )
+        else:
+            smtp.append(opened)
         opened.setblocking(False)
         os.set_inheritable(entry.descriptor, False)
-        sockets.append(opened)
-    return sockets
+    return Doors(tuple(smtp), tuple(lmtp))
 
 
 def listen(endpoints: Iterable[Endpoint]) -> list[socket.socket]:

@@ -30,13 +30,20 @@ class Reception(Connection):
         super().__init__(house, loop)
         self._mail: MailArgument | None = None
         self._recipients: list[Address] = []
+        self._accepted = 0  # RCPT commands of this transaction that were answered 250, the same address twice included
         self._refusal: Reply | None = None  # of the message that is coming in
+        self._octets = 0  # of the message that is with the vault
         self._idle_commands = 0  # since the last message
 
     def _forget_mail(self) -> None:
         self._mail = None
         self._recipients = []
+        self._accepted = 0
         self._refusal = None
+
+    def _for_each(self, wire: bytes) -> bytes:
+        """The reply to a message: said once. In LMTP for each recipient."""
+        return wire
 
     def _data(self, data: bytes) -> bytes:
         """Collect the message; at its end hand it over."""
@@ -62,14 +69,15 @@ class Reception(Connection):
 
     def _decline(self, refusal: Reply) -> None:
         """Answer a message that was read to its end and is not taken."""
+        words = self._for_each(refusal.wire)
         self._give_memory_back()
         self._forget_mail()
         self._become(Mode.COMMAND)
         if refusal is reply.NO_MEMORY:
-            self._later(refusal, "memory")
+            self._later(refusal, "memory", words)
         else:
-            self.house.log.info("mail.refused", why="size", client=self._client.address, code=refusal.code)
-            self._refuse(refusal)
+            self.house.tell("mail.refused", "session", "size", **self._told(), code=refusal.code)
+            self._refuse(refusal, words)
         if self.house.closing:
             self._leave(reply.SHUTTING_DOWN, "closing")
 
@@ -148,6 +156,7 @@ class Reception(Connection):
         mail = self._mail
         assert mail is not None  # noqa: S101  for the type checker: DATA needs MAIL
         envelope = Envelope(mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason)
+        self._octets = len(octets)
         self._become(Mode.REPLY)
         self._in_vault = True
         try:
@@ -166,15 +175,18 @@ class Reception(Connection):
         if isinstance(result, VaultId):
             self._messages += 1
             answer = reply.accepted(result).wire
-            house.log.debug("mail.accepted", vault_id=str(result), client=self._client.address)
+            house.accepted += 1
+            house.octets += self._octets
+            house.tell("mail.accepted", "vault_id", vault_id=str(result), **self._told())
         elif not house.room():
             answer = reply.NO_ROOM.wire
-            house.warn_now_and_then(self.loop.time(), "mail.deferred", why="no-room", client=self._client.address)
+            house.warn_now_and_then(self.loop.time(), "mail.deferred", why="no-room", **self._told())
         else:
             answer = self._incident("mail.not_kept", result).wire
         if self.mode is not Mode.REPLY or self.transport is None:
-            house.log.info("mail.reply_unheard", kept=kept, client=self._client.address)
+            house.log.info("mail.reply_unheard", kept=kept, **self._told())
             return
+        answer = self._for_each(answer)
         self._forget_mail()
         self._idle_commands = 0
         if kept and self._bounds.session is None:
@@ -187,15 +199,15 @@ class Reception(Connection):
         elif self._rest or self._reading_paused or self._ended:
             self._go_on()
 
-    def _later(self, refusal: Reply, why: str) -> None:
-        """Our trouble, not the client's error."""
-        self.house.warn_now_and_then(self.loop.time(), "mail.deferred", why=why, client=self._client.address)
-        self._write(refusal.wire)
+    def _later(self, refusal: Reply, why: str, words: bytes = b"") -> None:
+        """Our trouble, not the client's error. `words`: the refusal as it is said, when not once."""
+        self.house.warn_now_and_then(self.loop.time(), "mail.deferred", why=why, **self._told())
+        self._write(words or refusal.wire)
 
-    def _refuse(self, refusal: Reply) -> None:
+    def _refuse(self, refusal: Reply, words: bytes = b"") -> None:
         """Say what was wrong; too much of it ends the session."""
         self._errors += 1
         if self._errors > self._bounds.errors:
             self._leave(reply.TOO_MANY_ERRORS, "errors")
         else:
-            self._write(refusal.wire)
+            self._write(words or refusal.wire)

@@ -8,28 +8,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import resource
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from relay.attribution.directory import Directory
 from relay.capture import bounds
 from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
-from relay.capture.house import House, Log, Put, SafeLog
+from relay.capture.house import House, Log, Put
 from relay.capture.listener import BACKLOG, ListenError, endpoint_of, listen, take_inherited
+from relay.capture.lmtp import LmtpSession
 from relay.capture.memory import give_back
 from relay.capture.session import Session
+from relay.capture.unix_socket import listen_unix, remove
 from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.log import log as our_log
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Since the start: connections, messages kept and their octets, replies by the class of their code ("4xx")."""
+
+    sessions: int
+    accepted: int
+    octets: int
+    replies: Mapping[str, int]
+
+
+def _ceiling() -> int:
+    """How many connections we have descriptors for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(16, soft - bounds.SPARE_DESCRIPTORS)
 
 
 class Server:
@@ -59,9 +78,11 @@ class Server:
         self._capture = capture
         self._servers: list[asyncio.Server] = []
         self.endpoints: list[Endpoint] = []
+        self.sockets: list[Path] = []
         self.inherited = False
+        self._made: tuple[Path, os.stat_result] | None = None  # the unix socket that we remove in the end
         self._giving_back: asyncio.TimerHandle | None = None
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._memory = memory
         self._house = House(
             hostname=capture.hostname,
             max_size=capture.max_size,
@@ -70,15 +91,38 @@ class Server:
             room=room,
             directory=directory,
             clock=clock,
-            log=SafeLog(log or our_log()),
+            log=log or our_log(),
             budget=Budget(bounds.memory(capture.max_size) if memory is None else memory, self._calm),
-            gate=Gate(limits, ceiling=max(16, soft - bounds.SPARE_DESCRIPTORS)),
+            gate=Gate(limits, ceiling=_ceiling()),
             at=at,
             trusted=trusted,
             stranger=stranger,
         )
-        # The library writes addresses at INFO and octets of mail at DEBUG: neither may reach a log.
-        logging.getLogger("mail.log").setLevel(logging.WARNING)
+
+    def adopt(self, capture: Capture, admission: Admission, limits: Limits) -> None:
+        """Go by another configuration for new sessions. Where we listen stays as it is."""
+        house = self._house
+        house.adopt(capture.hostname, capture.max_size, admission.networks)
+        house.gate.adopt(limits, _ceiling())
+        if self._memory is None:
+            # Never less: what large messages have reserved was reserved of the old size.
+            house.budget.size = max(house.budget.size, bounds.memory(capture.max_size))
+
+    def hurry(self) -> None:
+        """There is no more time: end all sessions at once. Nobody has been told 250 for what is lost by it."""
+        for session in list(self._house.sessions):
+            session.abort()
+
+    @property
+    def counted(self) -> Counted:
+        """What has happened since the start, for `relay.health`."""
+        house = self._house
+        return Counted(
+            sessions=house.opened,
+            accepted=house.accepted,
+            octets=house.octets,
+            replies={f"{code}xx": house.replies[ord(code)] for code in "2345"},
+        )
 
     @property
     def sessions(self) -> int:
@@ -105,26 +149,54 @@ class Server:
         if not self._house.budget.reserved:
             give_back()
 
-    async def start(self) -> None:
-        """Listen. Sockets inherited from systemd win over [capture] listen. Raises ListenError."""
-        sockets = take_inherited(os.environ)
-        self.inherited = bool(sockets)
-        if not sockets and not self._capture.listen:
-            raise ListenError("nowhere to listen: set [capture] listen, or start it by a systemd socket")
-        await self.start_on(sockets or listen(self._capture.listen))
-        self._house.log.info(
-            "server.listening",
-            on=" ".join(map(str, self.endpoints)),
-            sockets="inherited from systemd; [capture] listen is not used" if self.inherited else "[capture] listen",
-        )
+    @property
+    def places(self) -> list[str]:
+        """Where we listen, as a person reads it: TCP endpoints, then `lmtp:PATH`."""
+        return [*map(str, self.endpoints), *(f"lmtp:{path}" for path in self.sockets)]
 
-    async def start_on(self, sockets: Sequence[socket.socket]) -> None:
+    async def start(self) -> None:
+        """Listen. Sockets inherited from systemd win over [capture] listen and lmtp. Raises ListenError."""
+        capture = self._capture
+        given = take_inherited(os.environ)
+        self.inherited = bool(given.smtp)
+        if not (given.smtp or given.lmtp or capture.listen or capture.lmtp):
+            raise ListenError("nowhere to listen: set [capture] listen or lmtp, or start it by a systemd socket")
+        smtp: Sequence[socket.socket] = given.smtp
+        if not smtp and not (given.lmtp and not capture.listen):
+            smtp = listen(capture.listen)
+        lmtp: Sequence[socket.socket] = given.lmtp
+        if not lmtp and capture.lmtp is not None:
+            try:
+                lmtp = [listen_unix(capture.lmtp)]
+            except ListenError:
+                for opened in smtp:
+                    opened.close()
+                raise
+            self._made = capture.lmtp, capture.lmtp.lstat()
+        await self.start_on(smtp, lmtp)
+        where = {
+            "[capture] listen": bool(smtp) and not given.smtp,
+            "[capture] lmtp": bool(lmtp) and not given.lmtp,
+            "inherited from systemd; [capture] listen is not used": bool(given.smtp),
+            "lmtp inherited from systemd; [capture] lmtp is not used": bool(given.lmtp),
+        }
+        told = "; ".join(name for name, holds in where.items() if holds)
+        self._house.log.info("server.listening", on=" ".join(self.places), sockets=told)
+
+    async def start_on(self, smtp: Sequence[socket.socket], lmtp: Sequence[socket.socket] = ()) -> None:
         """Serve on sockets that listen already."""
         loop = asyncio.get_running_loop()
         house = self._house
-        self.endpoints = [endpoint_of(opened) for opened in sockets]
-        for opened in sockets:
+        self.endpoints = [endpoint_of(opened) for opened in smtp]
+        self.sockets = [Path(os.fsdecode(opened.getsockname())) for opened in lmtp]
+        if self._made is not None:
+            self.sockets = [self._made[0]]  # the kernel knows it by the name it was made with
+        for opened in smtp:
             self._servers.append(await loop.create_server(lambda: Session(house, loop), sock=opened, backlog=BACKLOG))
+        for opened in lmtp:
+            self._servers.append(
+                await loop.create_unix_server(lambda: LmtpSession(house, loop), sock=opened, backlog=BACKLOG)
+            )
 
     async def stop(self, grace: float) -> None:
         """Take no new connections, send idle ones away, and wait up to `grace` seconds for the others.
@@ -138,6 +210,9 @@ class Server:
         for server in self._servers:
             server.close()
         self._servers = []
+        if self._made is not None:
+            remove(*self._made)
+            self._made = None
         emptied = asyncio.Event()
         house.emptied = emptied.set
         house.log.info("server.stopping", sessions=len(house.sessions))
@@ -152,4 +227,5 @@ class Server:
             emptied.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(emptied.wait(), 1.0)  # an aborted connection is gone at the next turn
+        house.tell_all()
         house.log.info("server.stopped")

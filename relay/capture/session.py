@@ -23,10 +23,6 @@ from relay.mail.path import has_control, mail_argument, rcpt_argument
 from relay.mail.reply import Reply
 
 _HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"})
-_NOT_OFFERED = frozenset(
-    {b"STARTTLS", b"AUTH", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"EXPN", b"LHLO", b"SEND", b"SOML", b"SAML"}
-)
-
 _GO_AHEAD = reply.GO_AHEAD.wire
 _MAIL_OK = reply.MAIL_OK.wire
 _RCPT_OK = reply.RCPT_OK.wire
@@ -36,6 +32,10 @@ _RESET_OK = reply.RESET_OK.wire
 
 class Session(Reception):
     """One connection and the transactions on it."""
+
+    _not_offered: ClassVar[frozenset[bytes]] = frozenset(
+        {b"STARTTLS", b"AUTH", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"EXPN", b"LHLO", b"SEND", b"SOML", b"SAML"}
+    )
 
     def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(house, loop)
@@ -90,7 +90,7 @@ class Session(Reception):
         elif has_control(line.decode("latin-1")):
             self._refuse(reply.CONTROL_OCTETS)
         else:
-            self._refuse(reply.NOT_OFFERED if verb in _NOT_OFFERED else reply.UNKNOWN_COMMAND)
+            self._refuse(reply.NOT_OFFERED if verb in self._not_offered else reply.UNKNOWN_COMMAND)
 
     def _count_idle(self) -> bool:
         """May another command be answered that brings no mail nearer?"""
@@ -143,7 +143,7 @@ class Session(Reception):
             self._refuse(reply.MAIL_IN_PROGRESS)
             return
         if self._admitted.refusal is not None:
-            house.log.info("mail.refused", why=self._admitted.reason, client=self._client.address)
+            house.tell("mail.refused", "session", self._admitted.reason, **self._told())
             self._refuse(self._admitted.refusal)
             return
         mail = mail_argument(argument)
@@ -171,11 +171,12 @@ class Session(Reception):
             return
         decision = admission.recipient(path, self.house.directory())
         if decision.refusal is not None:
-            self.house.log.info("mail.refused", why=decision.reason, client=self._client.address)
+            self.house.tell("mail.refused", "session", decision.reason, **self._told())
             self._refuse(decision.refusal)
-        elif len(self._recipients) >= bounds.RECIPIENTS:
+        elif self._accepted >= bounds.RECIPIENTS:
             self._refuse(reply.TOO_MANY_RECIPIENTS)
         else:
+            self._accepted += 1
             if path not in self._recipients:
                 self._recipients.append(path)
             self._write(_RCPT_OK)

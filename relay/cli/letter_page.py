@@ -21,6 +21,8 @@ _REASONS = {
     "only-ours": "only we are on it",
     "no-other-party": "one of us wrote it, to nobody that is named",
     "no-author": "it does not say who wrote it",
+    "tag-out": "the mail server saw one of us send it",
+    "tag-in": "the mail server saw it come in from outside",
     "sender-not-recovered": "the forward does not say who wrote it",
 }
 """`message.direction_reason` in words."""

@@ -34,6 +34,10 @@ def greeting(hostname: str) -> Reply:
     return Reply(220, "", f"{hostname} ESMTP bcc-relay")
 
 
+def lmtp_greeting(hostname: str) -> Reply:
+    return Reply(220, "", f"{hostname} LMTP bcc-relay")
+
+
 def helo(hostname: str) -> Reply:
     return Reply(250, "", hostname)
 
@@ -77,6 +81,7 @@ SAY_HELLO = Reply(503, "5.5.1", "say EHLO or HELO first")
 MAIL_IN_PROGRESS = Reply(503, "5.5.1", "a mail is in progress; finish it or send RSET")
 MAIL_FIRST = Reply(503, "5.5.1", "say MAIL first")
 NO_RECIPIENT = Reply(554, "5.5.1", "no valid recipient")
+NO_LMTP_RECIPIENT = Reply(503, "5.5.1", "no valid recipient; say RCPT first")
 NOT_SYNCHRONISED = Reply(554, "5.5.0", "you spoke before it was your turn; goodbye")
 NOT_SMTP = Reply(554, "5.5.1", "this is a mail server; goodbye")
 

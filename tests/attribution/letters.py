@@ -79,13 +79,14 @@ def records(
     forward_paths: tuple[str, ...] = (CRM,),
     directory: Directory = OURS,
     received: datetime = RECEIVED,
+    admitted_by: str = "network",
 ) -> tuple[Record, ...]:
     envelope = Envelope(
         reverse_path=None if reverse_path is None else Address.read(reverse_path),
         forward_paths=tuple(a for a in map(Address.read, forward_paths) if a is not None),
         client=Client("127.0.0.1"),
         received_at=received,
-        admitted_by="network",
+        admitted_by=admitted_by,
     )
     return compose(VaultId("0badcafe", 7), MailObject(envelope, octets), parse(octets), directory)
 
