@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import logging
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.command import Command
 from relay.cli.opened import configuration
+
+if TYPE_CHECKING:
+    from relay.config.loading import Configuration
+    from relay.config.settings import Settings
 
 
 @click.command(cls=Command)
@@ -19,17 +25,33 @@ from relay.cli.opened import configuration
 def serve(context: click.Context, only: str | None, verbose: bool) -> None:
     """Accept and file mail, in the foreground, until SIGTERM.
 
-    Prints a line when it is ready, and tells systemd. SIGTERM (or Ctrl-C) finishes what was accepted.
+    Prints a line when it is ready, and tells systemd. SIGTERM (or Ctrl-C) finishes what was accepted; the
+    same again stops at once, and what was accepted waits. SIGHUP reads the configuration again; one with
+    mistakes is told in the log, and the old one stays.
     """
     from relay import daemon, log
+    from relay.config.loading import load
+
+    def in_effect(found: Configuration) -> Settings:
+        """The settings, with the option of the command line, which wins."""
+        return replace(found.settings, log=replace(found.settings.log, level="debug")) if verbose else found.settings
+
+    def tell_pending(found: Configuration) -> None:
+        for name, why in found.pending:
+            log.log().warning("config.no_effect_yet", key=name, why=why)
+
+    def read() -> Settings:
+        again = load(found.file, os.environ)
+        tell_pending(again)
+        return in_effect(again)
 
     found = configuration(context)
-    log.configure(level=logging.DEBUG if verbose else logging.INFO)
-    for name, why in found.pending:
-        log.log().warning("config.no_effect_yet", key=name, why=why)
+    settings = in_effect(found)
+    log.configure(level=settings.log.level, form=settings.log.format)
+    tell_pending(found)
 
     def ready(endpoints: list[str]) -> None:
         listening = f", listening on {' '.join(endpoints)}" if endpoints else ""
         click.echo(f"bcc-relay: ready{listening}")
 
-    context.exit(daemon.serve(found.settings, ready=ready, accept=only != "file", file=only != "accept"))
+    context.exit(daemon.serve(settings, read=read, ready=ready, accept=only != "file", file=only != "accept"))

@@ -1,4 +1,4 @@
-"""The life of the daemon: which part begins when, and in which order they end.
+"""The life of the daemon: which part begins when, what a reload changes, and in which order the parts end.
 
 Parts are begun one after the other and each says, where it begins, how it ends; they end in the reverse
 order. So what takes mail goes first, then the vault is closed (all that was accepted is in it), and only
@@ -8,16 +8,20 @@ then is the filer told that no more will come.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 
-from relay.attribution.directory import Directory
+from relay import log as logs
 from relay.capture.server import Server
 from relay.config.settings import Settings
-from relay.log import log
-from relay.notify import notify
+from relay.daemon import condition
+from relay.daemon.derived import directory, raise_descriptor_limit
+from relay.daemon.reloading import Change, Reread, reread
+from relay.daemon.signals import Signals
+from relay.daemon.watchdog import Watchdog
+from relay.notify import monotonic_usec, notify, watchdog_seconds
 from relay.store.lineage import filed_marks
 from relay.vault.retention import sealed_after
 from relay.vault.writer import RESERVE, Vault
@@ -27,52 +31,64 @@ SESSIONS_GRACE = 20.0
 """Seconds that sessions in the middle of a message have to finish it after SIGTERM."""
 
 FILER_GRACE = 15.0
-"""Seconds that the filer has for what was accepted; what is left then waits in the vault."""
+"""Seconds that the filer has for what was accepted; what is left then waits in the vault. Also the time in which
+it has to make way for another one that knows a new configuration."""
 
 Ready = Callable[[list[str]], None]
 """Told the addresses we listen on."""
 
+Command = Callable[[Settings], Sequence[str]]
+"""The command line of a kept process, which tells it what it must know of the configuration."""
+
 
 class Life:
-    """One run of the daemon. `kept`: the processes beside it, the filer first."""
+    """One run of the daemon. `commands`: by name the processes to keep beside it, the filer first.
+
+    `read` gives the configuration anew at SIGHUP; None: there is nothing to read.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        kept: Sequence[Supervisor],
+        commands: dict[str, Command],
         *,
         accept: bool,
-        directory: Directory,
+        read: Reread | None,
         at: Callable[[str], None],
     ) -> None:
         self.settings = settings
-        self.directory = directory
+        self.directory = directory(settings)
         self.vault: Vault | None = None
         self.server: Server | None = None
-        self._kept = kept
+        self._commands = commands
+        self._kept = [Supervisor(name, command(settings)) for name, command in commands.items()]
         self._accept = accept
+        self._read = read
         self._at = at
-        self._log = log()
+        self._rejected = False
+        self._log = logs.log()
 
     async def run(self, ready: Ready | None) -> int:
         """From start to end. Returns the exit status. Raises the one-line errors of the parts."""
-        loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        signals = Signals()
         async with AsyncExitStack() as parts:
+            self._beside(parts, self._hurry(signals))
             for supervisor in reversed(self._kept):
                 parts.push_async_callback(self._leave, supervisor)
             if self._accept:
                 await self._begin_accepting(parts)
             for supervisor in self._kept:
                 supervisor.start()
+            watchdog = Watchdog(watchdog_seconds(os.environ), self.vault, self._condition)
+            watchdog.start()
+            parts.push_async_callback(watchdog.stop)
+            self._beside(parts, self._reloads(signals))
             notify("READY=1")
             self._log.info("daemon.ready", pid=os.getpid())
             if ready:
                 ready(self.server.places if self.server else [])
-            await stop.wait()
-            notify("STOPPING=1")
+            await signals.stop.wait()
+            notify("STOPPING=1", "STATUS=finishing what was accepted")
             self._log.info("daemon.stopping")
         self._log.info("daemon.stopped")
         return 0
@@ -104,8 +120,80 @@ class Life:
         await server.start()
         parts.push_async_callback(server.stop, SESSIONS_GRACE)
 
+    def _beside(self, parts: AsyncExitStack, work: Coroutine[object, object, None]) -> None:
+        """Do `work` beside the rest until the parts after it have ended."""
+        task = asyncio.get_running_loop().create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        parts.push_async_callback(end)
+
+    async def _hurry(self, signals: Signals) -> None:
+        """A second signal: nobody waits for anything any more. What was accepted is in the vault."""
+        await signals.hurry.wait()
+        self._log.warning("daemon.hurried", why="told again to stop; sessions are cut, unfiled mail waits in the vault")
+        if self.server:
+            self.server.hurry()
+        for supervisor in self._kept:
+            supervisor.kill()
+
     async def _leave(self, supervisor: Supervisor) -> None:
         """No more mail comes: let the process finish."""
         if not await supervisor.stop(FILER_GRACE):
             why = "no more time; it goes on at the next start"
             self._log.warning("daemon.work_left", name=supervisor.name, why=why)
+
+    def _condition(self) -> str:
+        """One line for `systemctl status`. Called in a thread of its own."""
+        settings = self.settings
+        told = ["the configuration has mistakes (see the log), the old one is in effect"] if self._rejected else []
+        if self.server and self.vault:
+            told += condition.accepting(self.server, self.vault)
+        if self._kept:
+            told += condition.filing(self._kept, settings.store.path, settings.vault.path)
+        return "; ".join(told)
+
+    # -- reloading ---------------------------------------------------------------------------------
+
+    async def _reloads(self, signals: Signals) -> None:
+        while True:
+            await signals.reload.wait()
+            signals.reload.clear()
+            notify("RELOADING=1", monotonic_usec())
+            self._log.info("config.reloading")
+            if self._read is not None:
+                found = await asyncio.to_thread(reread, self.settings, self._read)
+                self._rejected = found is None
+                if found is not None:
+                    await self._go_by(found)
+                    self._log.info("config.reloaded", changed=", ".join(found.changed) or "nothing")
+            notify("READY=1")
+
+    async def _go_by(self, found: Change) -> None:
+        """Take over what has changed, for new sessions at once.
+
+        The filer is first sent away, and another one is started that knows the new configuration: mail for a new
+        capture address must not be filed by one that takes it for somebody's.
+        """
+        settings = self.settings = found.settings
+        log_changed = any(key.startswith("log.") for key in found.changed)
+        if log_changed:
+            logs.configure(level=settings.log.level, form=settings.log.format)
+        commands = [self._commands[each.name](settings) for each in self._kept]
+        told = [
+            (each, command)
+            for each, command in zip(self._kept, commands, strict=True)
+            if log_changed or command != each.command
+        ]
+        try:
+            await asyncio.gather(*(each.pause(FILER_GRACE) for each, _ in told))
+            self.directory = directory(settings)
+            if self.server:
+                raise_descriptor_limit(settings.limits.connections)
+                self.server.adopt(settings.capture, settings.admission, settings.limits)
+        finally:
+            for each, command in told:
+                each.resume(command)

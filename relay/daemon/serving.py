@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import resource
-import sys
 from collections.abc import Callable, Sequence
 
-from relay.attribution.directory import Directory
 from relay.config.settings import Settings
-from relay.daemon.life import Life, Ready
-from relay.store.migrations import prepare
+from relay.daemon.derived import raise_descriptor_limit, work
+from relay.daemon.life import Command, Life, Ready
+from relay.daemon.reloading import Reread
+from relay.notify import notify
+from relay.store.migrations import awaits_upgrade, prepare
 from relay.vault.segment import make_folder
 from relay.work import filing_process, indexing_process
-from relay.work.filing_process import Work
-from relay.work.supervisor import Supervisor
-
-SPARE_DESCRIPTORS = 64
-"""Descriptors we keep for databases, pipes and logs; asyncio floods the log when accept finds none."""
-
-
-def directory(settings: Settings) -> Directory:
-    """Who we are, as far as the configuration knows: enough to admit mail, with no database in between."""
-    return Directory(domains=frozenset(settings.company.domains), capture=frozenset(settings.capture.addresses))
-
-
-def work(settings: Settings) -> Work:
-    """What the filer process must know of the configuration."""
-    return Work(
-        settings.store.path,
-        settings.vault.path,
-        settings.company.domains,
-        settings.capture.addresses,
-        external=settings.store.checkpoint == "external",
-    )
 
 
 def serve(
     settings: Settings,
     *,
+    read: Reread | None = None,
     ready: Ready | None = None,
     accept: bool = True,
     file: bool = True,
@@ -48,20 +27,27 @@ def serve(
 ) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit status: 0 after an orderly end.
 
-    `accept` and `file` choose the halves of the work; `ready` is told the addresses we listen on;
-    `filer_command` and `at` are for tests that stop a process at a named step.
-    Raises the one-line errors of the parts (a port in use, a folder without rights, a newer database).
+    `read` gives the configuration anew at SIGHUP. `accept` and `file` choose the halves of the work; `ready`
+    is told the addresses we listen on; `filer_command` and `at` are for tests that stop a process at a named
+    step. Raises the one-line errors of the parts (a port in use, a folder without rights, a newer database).
     """
-    _raise_descriptor_limit(settings.limits.connections)
-    prepare(settings.store.path)
-    kept = []
+    commands: dict[str, Command] = {}
     if file:
-        make_folder(settings.vault.path)  # also with --only file, which may be started first
-        kept.append(Supervisor("filer", filer_command or filing_process.command(work(settings))))
-        kept.append(Supervisor("indexer", indexing_process.command(settings.store.path)))
-    life = Life(settings, kept, accept=accept, directory=directory(settings), at=at)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(life.run(ready))
+        commands["filer"] = lambda settings: filer_command or filing_process.command(work(settings))
+        commands["indexer"] = lambda settings: indexing_process.command(settings.store.path)
+    try:
+        raise_descriptor_limit(settings.limits.connections)
+        # An upgrade takes its time and is the filer's: mail is accepted meanwhile.
+        if not awaits_upgrade(settings.store.path):
+            prepare(settings.store.path)
+        if file:
+            make_folder(settings.vault.path)  # also with --only file, which may be started first
+        life = Life(settings, commands, accept=accept, read=read, at=at)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(life.run(ready))
+    except Exception as error:
+        notify(f"STATUS=stopped: {error}")  # also where nobody reads the log
+        raise
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -71,21 +57,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def _raise_descriptor_limit(connections: int) -> None:
-    """Allow ourselves a descriptor for each connection, or say what stands in the way."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + SPARE_DESCRIPTORS
-    if soft >= needed:
-        return
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (min(needed, hard) if hard != resource.RLIM_INFINITY else needed, hard)
-        )
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        print(  # noqa: T201  before the loop and its log exist
-            f"bcc-relay: only {hard} open files allowed, [limits] connections = {connections} wants {needed}: "
-            "raise LimitNOFILE",
-            file=sys.stderr,
-        )

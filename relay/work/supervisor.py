@@ -38,7 +38,7 @@ class Supervisor:
 
     def __init__(self, name: str, command: Sequence[str], *, heartbeat_limit: float = HEARTBEAT_LIMIT) -> None:
         self.name = name
-        self._command = command
+        self.command = command
         self._heartbeat_limit = heartbeat_limit
         self._process: Process | None = None
         self._stopping = asyncio.Event()
@@ -86,7 +86,7 @@ class Supervisor:
 
     def resume(self, command: Sequence[str]) -> None:
         """After `pause`: go on, with `command`."""
-        self._command = command
+        self.command = command
         self._may_run.set()
 
     def kill(self) -> None:
@@ -137,7 +137,7 @@ class Supervisor:
     async def _live(self) -> str:
         """One life. Tells how it ended."""
         try:
-            process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+            process = await asyncio.create_subprocess_exec(*self.command, stdin=PIPE, stdout=PIPE)
         except OSError as error:
             return f"not started: {error.strerror or error}"
         self._process = process
