@@ -15,13 +15,15 @@ from pathlib import Path
 
 from relay import sqlite
 from relay.attribution.directory import Directory
+from relay.attribution.identity import source_rank
 from relay.attribution.record import Record
 from relay.log import log
 from relay.mail.envelope import VaultId
 from relay.store import relation
 from relay.store.connection import open_store
 from relay.store.facts import LARGE_PART, Transaction
-from relay.store.opening import SameFile
+from relay.store.renewal import Renewal
+from relay.store.opening import SameFile, connect
 
 PATIENCE = 0.5
 """Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
@@ -34,8 +36,11 @@ LONG_WAIT = 10.0
 
 
 def filed_marks(path: Path) -> dict[str, int]:
-    """Epoch -> highest number that has an outcome: what a vault must not give out again."""
-    connection = open_store(path, read_only=True)
+    """Epoch -> highest number that has an outcome: what a vault must not give out again.
+
+    Also of a database that awaits its upgrade: the daemon accepts mail before the filer upgrades.
+    """
+    connection = connect(path, read_only=True)
     try:
         # Walks from epoch to epoch in the index instead of reading all rows.
         rows = connection.execute(
@@ -52,16 +57,24 @@ def filed_marks(path: Path) -> dict[str, int]:
 class Filing:
     """One connection to relay.db for one filer. Raises StoreError when the database cannot be had.
 
-    `alive` is called while we wait for the write lock; it may raise to end the waiting.
+    `alive` is called while we wait for the write lock; it may raise to end the waiting. `keeps_unknown`: is the
+    text of mail with no known lead kept ([filing] unknown)?
     """
 
     def __init__(
-        self, path: Path, domains: Iterable[str], capture: Iterable[str], alive: Callable[[], None] = lambda: None
+        self,
+        path: Path,
+        domains: Iterable[str],
+        capture: Iterable[str],
+        alive: Callable[[], None] = lambda: None,
+        *,
+        keeps_unknown: bool = True,
     ) -> None:
-        self._db = open_store(path, timeout=PATIENCE)
+        self._db = open_store(path, timeout=PATIENCE, alive=alive)
         self._file = SameFile(path)
         self._domains = frozenset(domains)
         self._capture = frozenset(capture)
+        self.keeps_unknown = keeps_unknown
         self._directory: Directory | None = None
         self._version = -1
         self._others_wrote = -COMPANY
@@ -114,10 +127,21 @@ class Filing:
     @contextmanager
     def writing(self, alive: Callable[[], None] = lambda: None) -> Iterator[Transaction]:
         """The write lock, however long a CRM keeps it; COMMIT at the end, ROLLBACK when anything is raised."""
+        with self._locked(alive):
+            yield Transaction(self._db, keeps_unknown=self.keeps_unknown)
+
+    @contextmanager
+    def renewing(self, alive: Callable[[], None] = lambda: None) -> Iterator[Renewal]:
+        """The same for old mail that is read again."""
+        with self._locked(alive):
+            yield Renewal(self._db, keeps_unknown=self.keeps_unknown)
+
+    @contextmanager
+    def _locked(self, alive: Callable[[], None]) -> Iterator[None]:
         with self.turn:
             self._begin(alive)
             try:
-                yield Transaction(self._db)
+                yield
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -147,6 +171,26 @@ class Filing:
             if len(part.content) >= LARGE_PART:
                 with self.writing(alive) as transaction:
                     transaction.keep([(part.digest, part.content)])
+
+    def copies(self, message: int) -> list[VaultId]:
+        """The mail objects that a message came in, in the order in which they are to be read: the best source first.
+
+        Empty when there is no such message.
+        """
+        rows = self._db.execute("SELECT vault_id, route, id FROM envelope WHERE message_id = ?", (message,))
+        ranked = sorted((source_rank(route), number, vault_id) for vault_id, route, number in rows)
+        found = (VaultId.read(vault_id) for _, _, vault_id in ranked)
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+    def to_read_again(self, limit: int) -> list[int]:
+        """Messages that triggers, or the filing of a better copy, want read again from the vault."""
+        query = "SELECT message_id FROM _read_again ORDER BY message_id LIMIT ?"
+        return [message for (message,) in self._db.execute(query, (limit,))]
+
+    def needs_text(self, message: int) -> bool:
+        """Would reading the message again bring anything? Not if only facts are kept of it, and rightly so."""
+        bare = self._db.execute("SELECT 1 FROM _facts_only WHERE message_id = ?", (message,)).fetchone() is not None
+        return not bare or self.keeps_unknown or message in Transaction(self._db).known([message])
 
     def settle(self, alive: Callable[[], None]) -> int:
         """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left to do now."""

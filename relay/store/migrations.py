@@ -3,6 +3,10 @@
 The files in `schema/` are the truth, for people and for the database; nothing about tables is said in
 Python. sqlite-utils' `Migrations` remembers in the database what was applied. All of it happens in one
 BEGIN IMMEDIATE, so three processes that start at once agree, and a full disk leaves nothing half written.
+
+A new database is made at once. An older one is upgraded by the filer, beside the daemon that goes on
+accepting mail: it may take minutes, and readers go on reading (a CRM's open connection sees the old
+schema until the COMMIT and the new one from then on).
 """
 
 from __future__ import annotations
@@ -30,6 +34,20 @@ MODE = 0o660
 
 WAIT = 30.0
 """Seconds to wait for another process that is making or upgrading the same database."""
+
+PATIENCE = 0.5
+"""Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
+
+BEAT_EVERY = 100_000
+"""Instructions of SQLite's machine between two signs of life during an upgrade: a few milliseconds. The longest
+single instruction, the sort that ends CREATE INDEX, takes about a second for a million rows."""
+
+Alive = Callable[[], None]
+"""Called again and again during long work, to tell that we are not stuck; it may raise to end the work."""
+
+
+def _nothing() -> None:
+    return None
 
 
 def scripts() -> list[tuple[str, str]]:
@@ -91,6 +109,21 @@ def is_current(path: Path) -> bool:
         return False
 
 
+def awaits_upgrade(path: Path) -> bool:
+    """Is there a database of ours of an older version? False also when it cannot be told: `prepare` says why."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    try:
+        connection = sqlite.connect(path, read_only=True)
+        try:
+            application, version = _version(connection)
+        finally:
+            connection.close()
+    except sqlite.Error:
+        return False
+    return application == APPLICATION_ID and version < VERSION
+
+
 def must_be_current(path: Path, connection: sqlite.Connection) -> None:
     """Raises StoreError when the database is not ours or not of our version."""
     try:
@@ -102,25 +135,37 @@ def must_be_current(path: Path, connection: sqlite.Connection) -> None:
     if version > VERSION:
         raise _newer(path, version)
     if version < VERSION:
-        raise StoreError(f"{path}: made by an older bcc-relay; start `bcc-relay serve` once to upgrade it")
+        raise StoreError(f"{path}: made by an older bcc-relay; `bcc-relay serve` upgrades it: try again when it has")
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, alive: Alive = _nothing) -> None:
     """Make the database, or upgrade it to this program's version. Does nothing when it is current.
+
+    `alive` is called while we wait and while we work; what it raises ends the work, and nothing is changed then.
 
     The file is made empty with mode 0660 before SQLite opens it (SQLite alone would make it 0640); the
     folder is left as it is. Raises StoreError, in one line, when the folder, the disk or the file do not
     allow it, or when the database is newer than this program or not ours; nothing is changed then.
     """
     made = make_file(path)
-    connection = connect(path, timeout=WAIT)
+    connection = connect(path, timeout=PATIENCE)
+    stopped: list[BaseException] = []
+
+    def go_on() -> int:
+        try:
+            alive()
+        except BaseException as error:  # noqa: BLE001  raised again below: SQLite would only say "interrupted"
+            stopped.append(error)
+        return len(stopped)
+
     try:
         if not made:
             _must_be_ours(path, connection)
             if _version(connection) == (APPLICATION_ID, VERSION):
                 return
         switch_to_wal(connection)
-        connection.execute("BEGIN IMMEDIATE")
+        _begin(connection, alive)
+        connection.set_progress_handler(go_on, BEAT_EVERY)
         # Looked at again under the lock: another process may have been faster, or newer.
         _must_be_ours(path, connection)
         if _version(connection) != (APPLICATION_ID, VERSION):
@@ -129,11 +174,28 @@ def prepare(path: Path) -> None:
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except sqlite.Error as error:
+        if stopped:
+            raise stopped[0] from None
         raise refused(path, error) from error
     finally:
+        connection.set_progress_handler(None, 0)
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         connection.close()
+
+
+def _begin(connection: sqlite.Connection, alive: Alive) -> None:
+    """The write lock, which a CRM may hold for a while. Raises OperationalError after `WAIT`."""
+    deadline = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            alive()
+        else:
+            return
 
 
 def make_file(path: Path) -> bool:

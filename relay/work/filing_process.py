@@ -20,6 +20,7 @@ from relay.lock import Lock, Taken
 from relay.store.checkpoint import Checkpointer
 from relay.store.filing import Filing
 from relay.store.lineage import Lineage
+from relay.store.migrations import awaits_upgrade
 from relay.store.opening import StoreError
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
@@ -72,9 +73,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
     settled = 0.0
     try:
         with _alone(work, daemon), contextlib.ExitStack() as opened:
-            store = opened.enter_context(
-                contextlib.closing(Filing(work.store, work.domains, work.capture, daemon.beat))
-            )
+            store = opened.enter_context(contextlib.closing(_open(work, daemon)))
             reader = opened.enter_context(contextlib.closing(Reader(work.vault)))
             note = opened.enter_context(contextlib.closing(Note(work.vault / "filer.note")))
             opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn, external=work.external)))
@@ -106,6 +105,20 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
     except (StoreError, VaultError, OSError) as error:
         log.error("filer.cannot_work", why=str(error))  # noqa: TRY400  the sentence says it all
         return 1
+
+
+def _open(work: Work, daemon: Lifeline) -> Filing:
+    """The database, upgraded when an older program made it. Raises StoreError, Gone."""
+    older = awaits_upgrade(work.store)
+    began = time.monotonic()
+    if older:
+        logs.log().info(
+            "store.upgrading", path=str(work.store), why="made by an older bcc-relay; mail is filed after it"
+        )
+    store = Filing(work.store, work.domains, work.capture, daemon.beat)
+    if older:
+        logs.log().info("store.upgraded", path=str(work.store), took_s=round(time.monotonic() - began, 1))
+    return store
 
 
 @contextlib.contextmanager

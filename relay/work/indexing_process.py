@@ -15,6 +15,7 @@ from pathlib import Path
 
 from relay import log as logs
 from relay import sqlite
+from relay.store.migrations import awaits_upgrade
 from relay.store.opening import StoreError
 from relay.store.search import Indexer
 from relay.work.lifeline import Gone, Lifeline
@@ -46,6 +47,11 @@ def run(store: Path) -> int:
     log = logs.log()
     os.nice(NICENESS)
     try:
+        while awaits_upgrade(store):  # the filer does it
+            if daemon.gone:
+                return 0
+            daemon.listen(LOOK)
+            daemon.beat()
         with contextlib.closing(Indexer(store)) as indexer:
             while True:
                 indexer.must_be_there()
