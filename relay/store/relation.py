@@ -26,9 +26,9 @@ STRIDE = 2000
 SWEPT = 100
 """Addresses, decisions and deals of a deleted lead that one `settle` removes."""
 
-GRACE = 5.0
-"""Seconds before the rows of a deleted lead are swept: an ORM that deletes and inserts anew, without a
-transaction around both, keeps its addresses."""
+GRACE = 900.0
+"""Seconds before the rows of a deleted lead are swept: a CRM that deletes all its leads and inserts them
+anew, without a transaction around both, keeps addresses, deals and decisions. Views hide them meanwhile."""
 
 AGAIN = 30.0
 """Seconds after new mail before a long thread is looked through: reading fifty thousand messages takes a
@@ -125,6 +125,24 @@ SELECT m.originated_at, m.id
    AND NOT EXISTS (SELECT 1 FROM lead_message x JOIN lead l ON l.id = x.lead_id WHERE x.message_id = m.id)
    AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = m.id)
    AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM _last_lead t WHERE t.message_id = m.id AND t.released = 1)
+"""
+
+# Their lead is gone because somebody deleted it: they are not put to a person. What waits for one goes on waiting.
+_RELEASED = """
+INSERT INTO _last_lead (message_id, lead_id, released)
+SELECT DISTINCT w.value ->> 1, w.value ->> 0, 1
+  FROM json_each(?) w
+ WHERE EXISTS (SELECT 1 FROM _deleted_lead d WHERE d.lead_id = w.value ->> 0)
+   AND NOT EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = w.value ->> 1)
+   AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = w.value ->> 1)
+   AND NOT EXISTS (SELECT 1 FROM _last_lead t WHERE t.message_id = w.value ->> 1)
+"""
+
+_ON_A_LEAD_AGAIN = """
+DELETE FROM _last_lead
+ WHERE message_id IN (SELECT w.value FROM json_each(?) w
+                       WHERE EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = w.value))
 """
 
 _HAS_LEAD = """
@@ -178,14 +196,19 @@ def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Co
     )
     changed = {message for _, _, message in (*stale, *missing)}
     if changed:
-        _listed(connection, changed)
+        _listed(connection, changed, [(lead, message) for lead, _, message in stale])
         _tell(connection, changed - set(fresh))
     return len(stale) < STRIDE and len(missing) < STRIDE
 
 
-def _listed(connection: sqlite.Connection, messages: Iterable[int]) -> None:
-    """Keep `_unrelated`, from which unresolved mail is listed, in step for these messages."""
+def _listed(connection: sqlite.Connection, messages: Iterable[int], left: Iterable[tuple[int, int]] = ()) -> None:
+    """Keep `_unrelated`, from which unresolved mail is listed, in step for these messages.
+
+    `left`: (lead, message) that were in `lead_message` and are not any more.
+    """
     ids = json.dumps(sorted(messages))
+    connection.execute(_RELEASED, (json.dumps(list(left)),))
+    connection.execute(_ON_A_LEAD_AGAIN, (ids,))
     connection.execute(_HAS_LEAD, (ids,))
     connection.execute(_NO_LEAD, (ids,))
 
@@ -193,7 +216,7 @@ def _listed(connection: sqlite.Connection, messages: Iterable[int]) -> None:
 def settle(connection: sqlite.Connection, limit: int = 100) -> bool:
     """Finish a little of what triggers could not, in one short transaction of its own.
 
-    At most `limit` threads, messages or addresses, or one lead; STRIDE messages of busy addresses and long
+    At most `limit` threads, messages, addresses or leads; STRIDE messages of busy addresses and long
     threads. Returns whether there was something to do, so: `while settle(connection): pass`. Raises
     OperationalError when the write lock cannot be had in time; nothing is lost then.
     """
@@ -226,7 +249,7 @@ def _settle(connection: sqlite.Connection, begin: str, limit: int) -> None:
         if kind == "address":
             subjects = _walk(connection, [row[1:] for row in work if row[0] == kind])
         elif kind == "lead":
-            subjects = subjects[:1] if _sweep(connection, subjects[0]) else []
+            subjects = _sweep(connection, subjects)
         elif kind == "message":
             _decide_again(connection, subjects)
         elif kind == "thread" and not _rethread(connection, subjects):
@@ -247,6 +270,7 @@ def _decide_again(connection: sqlite.Connection, messages: list[int]) -> None:
     leads = "SELECT message_id, lead_id FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
     before = set(connection.execute(leads, (ids,)).fetchall())
     relate(connection, messages)
+    connection.execute(_ON_A_LEAD_AGAIN, (ids,))
     after = set(connection.execute(leads, (ids,)).fetchall())
     _tell(connection, {message for message, _ in before ^ after})
 
@@ -282,17 +306,29 @@ def _walk(connection: sqlite.Connection, addresses: Iterable[tuple[int, str, int
     return done
 
 
-def _sweep(connection: sqlite.Connection, lead: int) -> bool:
-    """Remove some of what a deleted lead left. Returns whether that was all. A lead that is back has lost nothing."""
-    if connection.execute("SELECT 1 FROM lead WHERE id = ?", (lead,)).fetchone():
-        return True
+def _sweep(connection: sqlite.Connection, leads: Iterable[int]) -> list[int]:
+    """Remove some of what deleted leads left; one that is back keeps all. Returns those of whom nothing is left."""
+    done: list[int] = []
+    rows = SWEPT
+    for lead in leads:
+        if not connection.execute("SELECT 1 FROM lead WHERE id = ?", (lead,)).fetchone():
+            rows -= _sweep_one(connection, lead, rows)
+            if rows <= 0:
+                break
+            connection.execute("DELETE FROM _deleted_lead WHERE lead_id = ?", (lead,))
+        done.append(lead)
+    return done
+
+
+def _sweep_one(connection: sqlite.Connection, lead: int, limit: int) -> int:
+    """Returns how many rows were removed; as many as `limit` or more means that some may be left."""
     swept = 0
     for table in ("lead_address", "explicit_attribution", "deal"):
         swept += connection.execute(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE lead_id = ? LIMIT ?)", (lead, SWEPT - swept)
+            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE lead_id = ? LIMIT ?)", (lead, limit - swept)
         ).rowcount
-        if swept == SWEPT:
-            return False
+        if swept >= limit:
+            return swept
     # What is left was given by threads only, and goes with them; but not all of it may be in a queued one.
     left = connection.execute(
         "SELECT originated_at, message_id FROM lead_message WHERE lead_id = ? LIMIT ?", (lead, STRIDE)
@@ -301,5 +337,6 @@ def _sweep(connection: sqlite.Connection, lead: int) -> bool:
         "DELETE FROM lead_message WHERE lead_id = ? AND originated_at = ? AND message_id = ?",
         [(lead, *row) for row in left],
     )
-    _listed(connection, (message for _, message in left))
-    return len(left) < STRIDE
+    if left:
+        _listed(connection, [message for _, message in left], [(lead, message) for _, message in left])
+    return limit if len(left) == STRIDE else swept

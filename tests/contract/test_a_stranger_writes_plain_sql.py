@@ -148,17 +148,6 @@ def test_a_deleted_lead_is_off_every_timeline_at_once(crm: Stranger) -> None:
     assert crm("SELECT lead_count FROM handed_in") == []
 
 
-def test_the_mail_of_a_deleted_lead_is_unresolved_at_once_and_not_when_the_lead_comes_back(crm: Stranger) -> None:
-    unresolved = "SELECT message_id FROM unresolved_message ORDER BY message_id"
-    crm("INSERT INTO lead (id, name) VALUES (1, 'Anna'), (2, 'Bob')")
-    crm("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@lead.example'), (2, 'bob@other.example')")
-    before = crm(unresolved)
-    crm("DELETE FROM lead WHERE id = 1")
-    assert crm(unresolved) == sorted([*before, [1]]), "the second message is still on the other lead"
-    crm("INSERT INTO lead (id, name) VALUES (1, 'Anna')")
-    assert crm(unresolved) == before
-
-
 def test_times_that_are_no_text_times_are_refused_where_only_the_relay_writes(crm: Stranger) -> None:
     refused = crm.ask(
         "INSERT INTO message (direction, originated_at, received_at) VALUES ('incoming', '2026-01-01 10:00', '2026-01-01 10:00')"

@@ -120,4 +120,4 @@ def test_the_rows_of_a_deleted_lead_are_swept_later_and_a_lead_that_is_back_has_
     mailroom.settle()
     assert crm("SELECT lead_id FROM lead_address") == [[2]]
     assert crm("SELECT lead_id, message_id FROM lead_message") == [[2, 2]]
-    assert crm("SELECT message_id FROM unresolved_message") == [[1]]
+    assert crm("SELECT message_id FROM unresolved_message") == []

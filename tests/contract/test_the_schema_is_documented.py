@@ -91,7 +91,7 @@ def test_nothing_newer_than_sqlite_3_31_and_nothing_of_ours_is_needed() -> None:
         "iif(",
         "RETURNING",
         "->",
-        "unixepoch",
+        "unixepoch(",
         "DISTINCT FROM",
         "STRICT",
         "REFERENCES",

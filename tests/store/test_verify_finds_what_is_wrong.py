@@ -23,6 +23,8 @@ BROKEN = {
     "orphan": "INSERT INTO message_text (message_id) VALUES (99)",
     "envelope": "INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('00000000', 1, 'filed')",
     "time": "UPDATE message SET received_at = '2026-19-01T00:00:00.000Z'",
+    "merge-circle": "INSERT INTO lead (id, merged_into) VALUES (5, 6), (6, 7), (7, 5)",
+    "crm-time": "INSERT INTO staff (name, left_at) VALUES ('Rep', 'last week')",
     "deal-time": "INSERT INTO deal (lead_id, opened_at) VALUES (1, 'May')",
     "address-empty": "INSERT INTO lead_address (lead_id, address) VALUES (1, 'Anna')",
     "schema": "DROP VIEW lead_timeline",

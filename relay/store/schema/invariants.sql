@@ -80,16 +80,18 @@ SELECT x.lead_id, a.address
   JOIN _match x ON x.address_id = f.address_id
   JOIN address a ON a.id = x.address_id;
 
--- unresolved: every message without a lead can be found by unresolved_message
+-- unresolved: every message without a lead can be found by unresolved_message, unless its lead was deleted
 SELECT m.id AS message_id
   FROM message m
  WHERE m.direction <> 'internal'
    AND NOT EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = m.id)
    AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = m.id)
+   AND NOT EXISTS (SELECT 1 FROM _last_lead t WHERE t.message_id = m.id AND t.released = 1)
    AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id AND u.originated_at = m.originated_at);
 
--- unsettled: nothing that triggers left to the relay waits longer than ten minutes (is the filer running?)
-SELECT kind, subject_id, at FROM _unsettled WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-10 minutes');
+-- unsettled: nothing that triggers left to the relay waits longer than ten minutes, deleted leads an hour (is the filer running?)
+SELECT kind, subject_id, at FROM _unsettled
+ WHERE at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', CASE kind WHEN 'lead' THEN '-60 minutes' ELSE '-10 minutes' END);
 
 -- address-form: every address can be found by its own spelling, and is canonical
 SELECT a.id AS address_id, a.address
@@ -137,6 +139,29 @@ SELECT o.epoch || '-' || o.number, 'no envelope'
 SELECT 'message' AS entity, id, originated_at AS at FROM message
  WHERE julianday(originated_at) IS NULL OR julianday(received_at) IS NULL
 UNION ALL SELECT 'envelope', id, received_at FROM envelope WHERE julianday(received_at) IS NULL;
+
+-- merge-circle: no leads are merged into one another (what is written for them later stays where it is)
+WITH RECURSIVE chain (lead_id, into_id, step) AS (
+  SELECT id, merged_into, 1 FROM lead WHERE merged_into <> id
+  UNION ALL
+  SELECT c.lead_id, l.merged_into, c.step + 1 FROM chain c JOIN lead l ON l.id = c.into_id
+   WHERE c.into_id <> c.lead_id AND l.merged_into <> l.id AND c.step < 100)
+SELECT lead_id FROM chain WHERE into_id = lead_id;
+
+-- crm-time: times that a CRM wrote can be read (a date as SQL, ISO 8601 or an ORM writes it)
+SELECT entity, id, at
+  FROM (SELECT 'lead.created_at' AS entity, id, created_at AS at FROM lead
+        UNION ALL SELECT 'lead.updated_at', id, updated_at FROM lead
+        UNION ALL SELECT 'staff.left_at', id, left_at FROM staff
+        UNION ALL SELECT 'deal.created_at', id, created_at FROM deal
+        UNION ALL SELECT 'deal.updated_at', id, updated_at FROM deal
+        UNION ALL SELECT 'lead_address.added_at', id, added_at FROM lead_address
+        UNION ALL SELECT 'explicit_attribution.decided_at', id, decided_at FROM explicit_attribution
+        UNION ALL SELECT 'dismissal.dismissed_at', message_id, dismissed_at FROM dismissal)
+ WHERE at IS NOT NULL
+   AND NOT (at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' AND julianday(replace(substr(at, 1, 19), ' UTC', '')) IS NOT NULL)
+   AND NOT (at GLOB '[1-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*' AND at NOT GLOB '*[^.0-9]*')
+   AND at NOT GLOB '[A-Z][a-z][a-z] [A-Z][a-z][a-z] [0-9][0-9] [0-9][0-9][0-9][0-9] *';
 
 -- deal-time: the dates of a deal can be read, whatever an ORM wrote
 SELECT id AS deal_id, opened_at, closed_at FROM deal
