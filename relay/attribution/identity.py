@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relay.attribution.record import Record
+from relay.attribution.record import Record, Route
 
 CANDIDATES = 20
 """Messages under one key that are looked at, the newest first. Programs send one text, or one Message-ID,
@@ -35,6 +35,16 @@ class Known:
     base_subject: str
     fingerprint: str
     originated_at: datetime
+
+
+_SOURCES = {Route.ATTACHED: 1, Route.FORWARD: 2}
+
+
+def source_rank(route: str) -> int:
+    """How good a source of a message a copy is that came by this route: 0 the message itself, 1 attached to another
+    one, 2 copied into a text. The best decides what the message says, among equals the first that came.
+    """
+    return _SOURCES.get(Route(route), 0)
 
 
 def asked(record: Record) -> str | None:
@@ -61,3 +71,21 @@ def same(record: Record, candidates: Iterable[Known]) -> int | None:
         ):
             return known.message
     return None
+
+
+def apart(record: Record, known: Known) -> bool:
+    """Is what was filed as a copy of `known` another message after all?
+
+    Says less than "not `same`": copies of one message may have come by way of a third that was like both.
+    """
+    if record.outcome != "filed" or record.message_id != known.message_id:
+        return record.outcome == "filed"
+    if record.message_id is None:
+        return record.fingerprint != known.fingerprint
+    return (record.author.key if record.author else None) != known.author
+
+
+def known_as(record: Record, message: int) -> Known:
+    """What will be stored of a record, for comparing."""
+    author = record.author.key if record.author else None
+    return Known(message, record.message_id, author, record.base_subject, record.fingerprint, record.originated_at)

@@ -29,6 +29,7 @@ def file(context: click.Context) -> None:
     from relay.vault.reader import Reader
     from relay.work.filer import Filer
     from relay.work.note import Note
+    from relay.work.rereading import Rereader
 
     settings = configuration(context).settings
     log.configure(level=logging.WARNING)  # a person is told how many at the end; the progress line is enough
@@ -40,9 +41,9 @@ def file(context: click.Context) -> None:
     except Taken:
         raise click.ClickException("the daemon is running and files by itself; nothing to do") from None
     with lock, contextlib.ExitStack() as opened:
-        store = opened.enter_context(
-            contextlib.closing(Filing(settings.store.path, settings.company.domains, settings.capture.addresses))
-        )
+        keeps_unknown = settings.filing.unknown == "keep"
+        who = settings.company.domains, settings.capture.addresses
+        store = opened.enter_context(contextlib.closing(Filing(settings.store.path, *who, keeps_unknown=keeps_unknown)))
         reader = opened.enter_context(contextlib.closing(Reader(vault)))
         note = opened.enter_context(contextlib.closing(Note(vault / "filer.note")))
         indexer = opened.enter_context(contextlib.closing(Indexer(settings.store.path)))
@@ -52,7 +53,8 @@ def file(context: click.Context) -> None:
         filer = Filer(reader, store, note)
         while filed := filer.step():
             progress.add(filed)
-        while store.settle(lambda: None):
+        rereader = Rereader(reader, store, note)
+        while store.settle(lambda: None) or rereader.wanted():
             pass
         while indexer.catch_up():
             pass

@@ -27,6 +27,7 @@ def work(settings: Settings) -> Work:
         settings.company.domains,
         settings.capture.addresses,
         external=settings.store.checkpoint == "external",
+        keeps_unknown=settings.filing.unknown == "keep",
     )
 
 

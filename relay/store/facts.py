@@ -1,68 +1,35 @@
-"""Facts: how records become rows, each exactly once.
+"""Facts: what is done with the records of new mail, each exactly once.
 
-Nothing about mail is decided here. Which mail objects have been filed is known from `_vault_outcome`,
-written in the same transaction as the facts. Ids are given out, and `identity` and `thread` (pure)
-find out what a record has to do with what is there. All statements are set-based: one per table and
-batch, since the write lock of a shared database is being held meanwhile.
+Which mail objects have been filed is known from `_vault_outcome`, written in the same transaction as the
+facts. Ids are given out, copies find the message that they are of, and where the configuration says so
+nothing of the body is written of mail with no known lead. How rows are written is in `rows`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
 
 from relay import sqlite
-from relay.attribution import identity, tag, thread
-from relay.attribution.record import Direction, Record
-from relay.mail.address import Address, forms
+from relay.attribution import identity
+from relay.attribution.record import Record
+from relay.attribution.unknown import facts_only, is_known
 from relay.mail.envelope import VaultId
 from relay.store import relation
+from relay.store.rows import LARGE_PART, Batch, Rows, read_time, text_time
 
-LARGE_PART = 256 * 1024
-"""Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
-the hold of the write lock in which the facts are written."""
-
-COUNTED = 5000
-"""Messages counted of a thread when threads meet: half a millisecond."""
+__all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
 
 
-def text_time(moment: datetime) -> str:
-    """The contract's form of a time: UTC text, milliseconds, `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class Transaction(Rows):
+    """What can be done while the write lock is held.
 
+    `keeps_unknown`: is the text of mail with no known lead kept ([filing] unknown)?
+    """
 
-def read_time(text: str) -> datetime:
-    """The time that `text_time` wrote."""
-    return datetime.fromisoformat(text)
-
-
-@dataclass(slots=True)
-class Batch:
-    """What is known of a batch while it is written: record by record, the message id and whether it is new."""
-
-    records: list[Record]
-    ids: list[int]
-    new: list[bool]
-
-    def fresh(self) -> Iterator[tuple[int, Record]]:
-        return ((i, r) for i, r, new in zip(self.ids, self.records, self.new, strict=True) if new)
-
-
-class Transaction:
-    """What can be done while the write lock is held."""
-
-    def __init__(self, connection: sqlite.Connection) -> None:
-        self._db = connection
-        self.execute = connection.execute
-        self.executemany = connection.executemany
-        self.filed: list[tuple[VaultId, int]] = []
-        """What `file` found out: which mail object became, or was found to be, which message."""
-
-    def keep(self, contents: Iterable[tuple[str, bytes]]) -> None:
-        """Store decoded contents by their digest, each once."""
-        self._db.executemany("INSERT OR IGNORE INTO blob (digest, content) VALUES (?, ?)", contents)
+    def __init__(self, connection: sqlite.Connection, *, keeps_unknown: bool = True) -> None:
+        super().__init__(connection)
+        self._keeps_unknown = keeps_unknown
 
     def file(self, records: Sequence[Record], *, up_to: VaultId, at: Callable[[str], None] = lambda _: None) -> int:
         """Write the records of the stretch of the vault that ends with `up_to`. Returns how many were new to us."""
@@ -80,8 +47,89 @@ class Transaction:
         at("filer.written")
         if wanted:
             relation.relate(self._db, [message for message, _ in batch.fresh()])
+            if not self._keeps_unknown:
+                self._texts_of_known(batch)
         at("filer.related")
         return len(wanted)
+
+    def _written(self, batch: Batch) -> None:
+        """The rows of all new messages: of their text only what is kept before we know whether they have a lead."""
+        kept = batch
+        if not self._keeps_unknown:
+            kept = Batch([facts_only(record) for record in batch.records], batch.ids, batch.new)
+        threads = self._threads(kept)
+        self._messages(kept, threads)
+        self._addresses(kept)
+        self._parts(kept)
+
+    def _texts_of_known(self, batch: Batch) -> None:
+        """The texts and parts of new messages that are on a lead. Of the others a mark says that they have none."""
+        fresh = [(i, record) for i, record in batch.fresh() if record.outcome == "filed"]
+        known = self.known([i for i, _ in fresh])
+        # A large part would stretch our hold: such a mail is read once more, and its parts written ahead of it.
+        small = [(i, r) for i, r in fresh if i in known and all(len(part.content) < LARGE_PART for part in r.parts)]
+        filled = {i for i, _ in small}
+        mark = self._mark()
+        self._db.executemany(
+            "UPDATE message SET snippet = ?, attachment_count = ?, defects = ? WHERE id = ?",
+            [(r.snippet, r.attachment_count, json.dumps(r.defects), i) for i, r in small],
+        )
+        self._db.executemany(
+            "UPDATE message_text SET text = ?, quoted = ?, html = ?, note = ? WHERE message_id = ?",
+            [(r.text, r.quoted, r.html, r.note, i) for i, r in small],
+        )
+        self._parts(Batch([r for _, r in small], [i for i, _ in small], [True] * len(small)))
+        self._untell(mark, filled)  # they are new: one row in the feed is enough
+        bare = [i for i, _ in fresh if i not in filled]
+        self._db.executemany("INSERT INTO _facts_only (message_id) VALUES (?)", [(i,) for i in bare])
+        self.read_again_later(i for i in bare if i in known)
+
+    def known(self, messages: Iterable[int]) -> set[int]:
+        """Those of the messages whose text is kept in any case, since they are on a lead."""
+        ids = json.dumps(list(messages))
+        rows = self._db.execute(
+            "SELECT m.id, m.direction, lm.reason FROM json_each(?1) w CROSS JOIN message m ON m.id = w.value "
+            "CROSS JOIN lead_message lm ON lm.message_id = m.id WHERE lm.lead_id IN (SELECT id FROM lead) "
+            "UNION ALL SELECT m.id, m.direction, e.reason FROM json_each(?1) w CROSS JOIN message m ON m.id = w.value "
+            "CROSS JOIN explicit_attribution e ON e.message_id = m.id "
+            "WHERE e.verdict = 'attach' AND e.lead_id IN (SELECT id FROM lead)",
+            (ids,),
+        )
+        reasons: dict[tuple[int, str], set[str]] = {}
+        for message, direction, reason in rows:
+            reasons.setdefault((message, direction), set()).add(reason)
+        return {message for (message, direction), found in reasons.items() if is_known(direction, frozenset(found))}
+
+    def _copied(self, batch: Batch) -> None:
+        """Copies of messages that are there: a better source, or one with a note, is reason to read all of them again.
+
+        (Before the envelopes of the batch are written.)
+        """
+        copies = list(batch.copies())
+        if not copies:
+            return
+        routes: dict[int, set[str]] = {i: set() for i, _ in copies}
+        rows = self._db.execute(
+            "SELECT e.message_id, e.route FROM json_each(?) w CROSS JOIN envelope e ON e.message_id = w.value",
+            (json.dumps(sorted(routes)),),
+        )
+        for message, route in rows:
+            routes[message].add(route)
+        for i, record in batch.fresh():  # a message and its copy in one batch
+            if i in routes:
+                routes[i].add(record.route)
+        self.read_again_later(
+            i
+            for i, r in copies
+            if r.note or identity.source_rank(r.route) < min(map(identity.source_rank, routes[i]), default=0)
+        )
+
+    def read_again_later(self, messages: Iterable[int], *, wanted: bool = True) -> None:
+        """The filer is to read these again from the vault (relay/work/rereading.py), or no longer is."""
+        statement = "INSERT OR IGNORE INTO _read_again (message_id) VALUES (?)"
+        if not wanted:
+            statement = "DELETE FROM _read_again WHERE message_id = ?"
+        self._db.executemany(statement, [(i,) for i in messages])
 
     def _not_filed_yet(self, records: Sequence[Record]) -> list[Record]:
         ids = sorted({(record.vault_id.epoch, record.vault_id.number) for record in records})
@@ -95,29 +143,7 @@ class Transaction:
 
     def _identified(self, records: list[Record]) -> Batch:
         """Give each record its message: a known one when it is a copy, else a new id."""
-        known: dict[str, list[identity.Known]] = {}
-        wanted = {key for record in records if (key := identity.asked(record))}
-        rows = self._db.execute(
-            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
-            "f.fingerprint "
-            "FROM json_each(?1) w CROSS JOIN message m ON m.id IN "
-            "(SELECT n.id FROM message n WHERE n.internet_message_id = substr(w.value, 4) ORDER BY n.id DESC LIMIT ?2) "
-            "CROSS JOIN _identity f ON f.message_id = m.id LEFT JOIN thread t ON t.id = m.thread_id "
-            "WHERE w.value LIKE 'id:%' "
-            "UNION ALL "
-            "SELECT w.value, m.id, m.internet_message_id, m.author_address, t.base_subject, m.originated_at, "
-            "f.fingerprint "
-            "FROM json_each(?1) w CROSS JOIN _identity f ON f.message_id IN "
-            "(SELECT i.message_id FROM _identity i WHERE i.fingerprint = substr(w.value, 4) AND i.nameless "
-            "ORDER BY i.message_id DESC LIMIT ?2) "
-            "CROSS JOIN message m ON m.id = f.message_id LEFT JOIN thread t ON t.id = m.thread_id "
-            "WHERE w.value LIKE 'fp:%'",
-            (json.dumps(sorted(wanted)), identity.CANDIDATES),
-        )
-        for key, message, internet_id, author, base_subject, originated_at, fingerprint in rows:
-            known.setdefault(key, []).append(
-                identity.Known(message, internet_id, author, base_subject or "", fingerprint, read_time(originated_at))
-            )
+        known = self._stored({key for record in records if (key := identity.asked(record))})
         batch = Batch(records, [], [])
         next_id = self._next_id("message")
         for record in records:
@@ -127,149 +153,10 @@ class Transaction:
             if found is None:
                 found, next_id = next_id, next_id + 1
                 if key:
-                    author = record.author.key if record.author else None
-                    itself = identity.Known(
-                        found, record.message_id, author, record.base_subject, record.fingerprint, record.originated_at
-                    )
-                    known.setdefault(key, []).append(itself)
+                    known.setdefault(key, []).append(identity.known_as(record, found))
             batch.ids.append(found)
-        self._db.executemany(
-            "INSERT INTO _identity (message_id, fingerprint, nameless) VALUES (?, ?, ?)",
-            [(i, r.fingerprint, r.message_id is None) for i, r in batch.fresh() if identity.asked(r)],
-        )
+        self._identities((i, r) for i, r in batch.fresh() if identity.asked(r))
         return batch
-
-    def _next_id(self, table: str) -> int:
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-        return 1 if row is None else int(row[0]) + 1
-
-    def _threads(self, batch: Batch) -> tuple[int, ...]:
-        """Find or make the thread of each new message, and join threads that turn out to be one."""
-        fresh = list(batch.fresh())
-        # By the whole key: a Message-ID may have been used under ten thousand subjects.
-        wanted = sorted({(identifier, record.base_subject) for _, record in fresh for identifier in record.thread_ids})
-        known = {
-            (identifier, base_subject): found
-            for identifier, base_subject, found in self._db.execute(
-                "SELECT r.internet_message_id, r.base_subject, r.thread_id FROM json_each(?) w CROSS JOIN _reference r "
-                "ON r.internet_message_id = w.value ->> 0 AND r.base_subject = w.value ->> 1",
-                (json.dumps(wanted),),
-            )
-        }
-        messages = [(r.thread_ids, r.base_subject) for _, r in fresh]
-        joining = thread.join(messages, known, self._next_id("thread"), self._size)
-        self._db.executemany("INSERT INTO thread (id, base_subject) VALUES (?, ?)", joining.created.items())
-        for loser, survivor in joining.joined.items():
-            self._db.execute("UPDATE message SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
-            self._db.execute("UPDATE _reference SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
-            self._db.execute("DELETE FROM thread WHERE id = ?", (loser,))
-        self._db.executemany(
-            "INSERT INTO _reference (internet_message_id, base_subject, thread_id) VALUES (?, ?, ?)",
-            [(identifier, subject, found) for (identifier, subject), found in joining.seen.items()],
-        )
-        self._db.executemany(  # a ghost becomes a message
-            "UPDATE _reference SET message_id = ? "
-            "WHERE internet_message_id = ? AND base_subject = ? AND message_id IS NULL",
-            [(i, record.message_id, record.base_subject) for i, record in fresh if record.message_id],
-        )
-        return joining.assigned
-
-    def _size(self, thread_id: int) -> int:
-        counted = "SELECT count(*) FROM (SELECT 1 FROM message WHERE thread_id = ? LIMIT ?)"
-        return int(self._db.execute(counted, (thread_id, COUNTED)).fetchone()[0])
-
-    def _messages(self, batch: Batch, threads: tuple[int, ...]) -> None:
-        fresh = list(batch.fresh())
-        self._db.executemany(
-            "INSERT INTO message (id, internet_message_id, thread_id, direction, direction_reason, automatic, subject, "
-            "author_address, author_name, staff_id, originated_at, date_source, received_at, size, snippet, "
-            "attachment_count, status, defects, parser) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            [
-                (
-                    i, r.message_id, found, r.verdict.direction.value, r.verdict.reason, r.automatic, r.subject,
-                    r.author.key if r.author else None, r.author_name, r.staff_id, text_time(r.originated_at),
-                    r.date_source, text_time(r.envelope.received_at), r.size, r.snippet, r.attachment_count, r.outcome,
-                    json.dumps(r.defects), r.parser,
-                )
-                for (i, r), found in zip(fresh, threads, strict=True)
-            ],
-        )  # fmt: skip
-        self._db.executemany(
-            "INSERT INTO message_text (message_id, subject, text, quoted, html, note) VALUES (?,?,?,?,?,?)",
-            [(i, r.subject, r.text, r.quoted, r.html, r.note) for i, r in fresh],
-        )
-        self._db.executemany(
-            "INSERT INTO _answer (message_id, internet_message_id) VALUES (?, ?)",
-            [
-                (i, r.thread_ids[1])
-                for i, r in fresh
-                if r.message_id and len(r.thread_ids) > 1 and r.verdict.direction is Direction.INCOMING
-            ],
-        )
-
-    def _addresses(self, batch: Batch) -> None:
-        """Every party, with the spellings under which a CRM may have typed its address."""
-        seen: dict[str, Address] = {p.address.key: p.address for _, r in batch.fresh() for p in r.parties}
-        ids: dict[str, int] = dict(
-            self._db.execute(
-                "SELECT a.address, a.id FROM json_each(?) w JOIN address a ON a.address = w.value",
-                (json.dumps(sorted(seen)),),
-            ).fetchall()
-        )
-        next_id = self._next_id("address")
-        missing = sorted(seen.keys() - ids.keys())
-        ids.update({key: next_id + n for n, key in enumerate(missing)})
-        self._db.executemany(
-            "INSERT INTO address (id, address, domain) VALUES (?, ?, ?)", [(ids[k], k, seen[k].domain) for k in missing]
-        )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO _address_form (form, address_id, rank) VALUES (?, ?, ?)",
-            [(form, ids[key], rank) for key in missing for form, rank in forms(seen[key])],
-        )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO message_address "
-            "(message_id, address_id, originated_at, role, display_name, position) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (i, ids[p.address.key], text_time(r.originated_at), p.role.value, p.display_name, position)
-                for i, r in batch.fresh()
-                for position, p in enumerate(r.parties)
-            ],
-        )
-
-    def _parts(self, batch: Batch) -> None:
-        fresh = [(i, part) for i, record in batch.fresh() for part in record.parts]
-        if not fresh:
-            return
-        self.keep((part.digest, part.content) for _, part in fresh if len(part.content) < LARGE_PART)
-        self._db.executemany(
-            "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value)
-                for i, p in fresh
-            ],
-        )
-
-    def _envelopes(self, batch: Batch) -> None:
-        next_id = self._next_id("envelope")
-        numbered = list(enumerate(zip(batch.ids, batch.records, strict=True), next_id))
-        self._db.executemany(
-            "INSERT INTO envelope (id, vault_id, position, message_id, route, reverse_path, client, tls, admitted_by, "
-            "evidence, staff_id, received_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            [
-                (
-                    n, str(r.vault_id), r.position, i, r.route.value,
-                    str(r.envelope.reverse_path) if r.envelope.reverse_path else "",
-                    f"{r.envelope.client.address} {r.envelope.client.name}".strip(), r.envelope.client.tls,
-                    r.envelope.admitted_by, r.evidence, r.handed_in_by, text_time(r.envelope.received_at),
-                )
-                for n, (i, r) in numbered
-            ],
-        )  # fmt: skip
-        self._db.executemany(
-            "INSERT INTO envelope_recipient (envelope_id, forward_path) VALUES (?, ?)",
-            [(n, tag.without_secret(str(path))) for n, (_, r) in numbered for path in r.envelope.forward_paths],
-        )
 
     def _outcomes(self, records: Iterable[Record]) -> None:
         outcomes = {record.vault_id: record.outcome for record in records}

@@ -22,8 +22,8 @@ from relay.mail.envelope import VaultId
 from relay.store import relation
 from relay.store.connection import open_store
 from relay.store.facts import LARGE_PART, Transaction
-from relay.store.renewal import Renewal
 from relay.store.opening import SameFile, connect
+from relay.store.renewal import Renewal
 
 PATIENCE = 0.5
 """Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
@@ -131,18 +131,18 @@ class Filing:
             yield Transaction(self._db, keeps_unknown=self.keeps_unknown)
 
     @contextmanager
-    def renewing(self, alive: Callable[[], None] = lambda: None) -> Iterator[Renewal]:
-        """The same for old mail that is read again."""
-        with self._locked(alive):
+    def renewing(self, alive: Callable[[], None] = lambda: None, *, trial: bool = False) -> Iterator[Renewal]:
+        """The same for old mail that is read again. A `trial` ends with ROLLBACK in any case."""
+        with self._locked(alive, end="ROLLBACK" if trial else "COMMIT"):
             yield Renewal(self._db, keeps_unknown=self.keeps_unknown)
 
     @contextmanager
-    def _locked(self, alive: Callable[[], None]) -> Iterator[None]:
+    def _locked(self, alive: Callable[[], None], end: str = "COMMIT") -> Iterator[None]:
         with self.turn:
             self._begin(alive)
             try:
                 yield
-                self._db.execute("COMMIT")
+                self._db.execute(end)
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")

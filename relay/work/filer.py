@@ -108,8 +108,9 @@ class Filer:
         messages = [self._parse(vault_id, mail) for vault_id, mail in mails]
         directory = self._store.directory()
         records = self._compose(mails, messages, directory)
-        for record in records:
-            self._store.keep_large_parts(record, self._alive)
+        if self._store.keeps_unknown:  # else nothing may be stored before we know whose mail it is
+            for record in records:
+                self._store.keep_large_parts(record, self._alive)
         if self._store.in_company():
             time.sleep(max(0.0, self._free_at - time.monotonic()))  # the pause we owe
         with self._store.writing(self._alive) as transaction:

@@ -27,6 +27,7 @@ from relay.vault.reader import Reader
 from relay.work.filer import Filer, Step
 from relay.work.lifeline import Gone, Lifeline
 from relay.work.note import Note
+from relay.work.rereading import Rereader
 
 IDLE = 1.0
 """Seconds to wait for news from the daemon before looking by ourselves what a CRM has written."""
@@ -51,14 +52,18 @@ class Work:
     capture: tuple[str, ...]
     external: bool = False
     """Another program (Litestream) takes the checkpoints of relay.db."""
+    keeps_unknown: bool = True
+    """The text of mail with no known lead is kept ([filing] unknown)."""
 
     def encode(self) -> str:
-        return json.dumps([str(self.store), str(self.vault), self.domains, self.capture, self.external])
+        return json.dumps(
+            [str(self.store), str(self.vault), self.domains, self.capture, self.external, self.keeps_unknown]
+        )
 
     @classmethod
     def decode(cls, text: str) -> Work:
-        store, vault, domains, capture, external = json.loads(text)
-        return cls(Path(store), Path(vault), tuple(domains), tuple(capture), external)
+        store, vault, domains, capture, *rest = json.loads(text)
+        return cls(Path(store), Path(vault), tuple(domains), tuple(capture), *rest)
 
 
 def command(work: Work) -> tuple[str, ...]:
@@ -83,12 +88,14 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             lineage.begin(store.writing, daemon.beat)
             opened.enter_context(_clear_when_gone(note))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
+            rereader = Rereader(reader, store, note, alive=daemon.beat, at=at)
             while True:
                 store.must_be_there()
                 try:
                     done = filer.step()
                     if not done or time.monotonic() - settled > SETTLE_EVERY:
                         done += store.settle(daemon.beat)
+                        done += rereader.wanted()
                         settled = time.monotonic()
                     lineage.keep()
                 except (sqlite.Error, VaultError) as error:
@@ -115,7 +122,7 @@ def _open(work: Work, daemon: Lifeline) -> Filing:
         logs.log().info(
             "store.upgrading", path=str(work.store), why="made by an older bcc-relay; mail is filed after it"
         )
-    store = Filing(work.store, work.domains, work.capture, daemon.beat)
+    store = Filing(work.store, work.domains, work.capture, daemon.beat, keeps_unknown=work.keeps_unknown)
     if older:
         logs.log().info("store.upgraded", path=str(work.store), took_s=round(time.monotonic() - began, 1))
     return store

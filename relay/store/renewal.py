@@ -1,0 +1,274 @@
+"""Renewal: old mail that was read again is written over what was made of it before.
+
+Ids survive, and with them all that people decided: what is read now is paired with what is stored
+(`attribution.pairing`), and only what a mail says is replaced. The best copy of a message decides what it
+says (`identity.source_rank`). One message is renewed at a time, with all of its copies that the vault
+still has; everything happens in the caller's transaction, which may as well be rolled back to see what would
+change. The feed tells each message that really changed once, and no other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from relay.attribution import identity
+from relay.attribution.identity import Known
+from relay.attribution.pairing import pair
+from relay.attribution.record import Record
+from relay.mail.envelope import VaultId
+from relay.store import merging, relation
+from relay.store.difference import Difference, Snapshot, differences, snapshot
+from relay.store.facts import Batch
+from relay.store.replacing import Replacing
+from relay.store.rows import read_time
+
+Today = Mapping[VaultId, Sequence[Record]]
+"""What mail objects are read as now, those that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What became of one message. `what`: 'changed', 'new', or 'merged' (it is now `into`)."""
+
+    message: int
+    what: str
+    changes: tuple[Difference, ...] = ()
+    into: int | None = None
+
+
+@dataclass(slots=True)
+class _Copy:
+    """One record that was read now: which envelope row it had, and the message that it is of (None: not known yet)."""
+
+    record: Record
+    envelope: int | None
+    message: int | None
+
+
+class Renewal(Replacing):
+    """What can be done while the write lock is held and old mail is read again."""
+
+    def read_again(self, message: int, today: Today) -> tuple[Renewed, ...]:
+        """Make of a message, and of all that came in the same mail objects, what they are read as now.
+
+        Does nothing for a mail object that no message has come from any more (erased meanwhile).
+        """
+        mark = self._mark()
+        self._db.execute("DELETE FROM _read_again WHERE message_id = ?", (message,))
+        before: dict[int, Snapshot] = {}
+        copies: dict[VaultId, list[_Copy]] = {}
+        for vault_id, records in today.items():
+            paired = self._paired(vault_id, records)
+            if paired:
+                copies[vault_id] = paired
+        for old in self._messages_of(copies):
+            self._remember(old, before)
+        sources = self._sources(copies)
+        known = {old: self._known_as(old) for old in sources}
+        touched = {old for old, record in sources.items() if self._replace(old, record)}
+        self._find_others(copies, sources, before)
+        new = self._write_new(copies)
+        merged = self._write_envelopes(copies)
+        merged.update(self._merge_same(known, sources, before))
+        self._write_outcomes(copies)
+        touched.update(new, merged.values())
+        relation.relate(self._db, sorted(touched - merged.keys()))
+        return self._told(mark, before, merged, new)
+
+    # -- which record is which message
+
+    def _paired(self, vault_id: VaultId, records: Sequence[Record]) -> list[_Copy]:
+        rows: list[tuple[int, int]] = self._db.execute(
+            "SELECT id, message_id FROM envelope WHERE vault_id = ? ORDER BY position", (str(vault_id),)
+        ).fetchall()
+        if not rows:
+            return []
+        stored = [self._known_as(message) for _, message in rows]
+        copies = []
+        for record, message in zip(records, pair(records, stored), strict=True):
+            row = next((row for row in rows if row[1] == message), None)
+            if row:
+                rows.remove(row)
+            copies.append(_Copy(record, row[0] if row else None, message))
+        return copies
+
+    def _known_as(self, message: int) -> Known:
+        """What is stored of a message to recognise it by."""
+        internet_id, author, subject, fingerprint, at = self._db.execute(
+            "SELECT m.internet_message_id, m.author_address, t.base_subject, f.fingerprint, m.originated_at "
+            "FROM message m LEFT JOIN thread t ON t.id = m.thread_id LEFT JOIN _identity f ON f.message_id = m.id "
+            "WHERE m.id = ?",
+            (message,),
+        ).fetchone()
+        return Known(message, internet_id, author, subject or "", fingerprint or "", read_time(at))
+
+    def _messages_of(self, copies: Mapping[VaultId, list[_Copy]]) -> list[int]:
+        """All messages that these mail objects were filed as."""
+        rows = self._db.execute(
+            "SELECT DISTINCT e.message_id FROM json_each(?) w CROSS JOIN envelope e ON e.vault_id = w.value ORDER BY 1",
+            (json.dumps([str(vault_id) for vault_id in copies]),),
+        )
+        return [message for (message,) in rows]
+
+    def _sources(self, copies: Mapping[VaultId, list[_Copy]]) -> dict[int, Record]:
+        """Message -> the record that decides what it says: the best of its copies, among equals the first that came.
+
+        A message whose best copy was not read now keeps what it says. The comment of a colleague may stand in
+        any copy; one that stands in none of those read is kept as long as not all were.
+        """
+        at_hand: dict[int, dict[int, Record]] = {}
+        for each in (each for found in copies.values() for each in found):
+            if each.message is not None and each.envelope is not None:
+                at_hand.setdefault(each.message, {})[each.envelope] = each.record
+        sources: dict[int, Record] = {}
+        for message, records in at_hand.items():
+            rows = self._db.execute("SELECT id, route FROM envelope WHERE message_id = ?", (message,)).fetchall()
+            ranked = sorted(
+                (identity.source_rank(records[i].route if i in records else route), i not in records, i)
+                for i, route in rows
+            )
+            _, absent, best = ranked[0]
+            if absent:
+                continue
+            note = next((r.note for _, _, i in ranked if (r := records.get(i)) and r.note), "")
+            if not note and len(records) < len(rows):
+                row = self._db.execute("SELECT note FROM message_text WHERE message_id = ?", (message,)).fetchone()
+                note = row[0] if row else ""
+            sources[message] = replace(records[best], note=records[best].note or note)
+        return sources
+
+    def _remember(self, message: int, before: dict[int, Snapshot]) -> None:
+        """Keep what a message is before anything of it changes."""
+        if message not in before:
+            found = snapshot(self._db, message)
+            assert found is not None  # noqa: S101  its row has just been read, under the write lock
+            before[message] = found
+
+    def _find_others(
+        self, copies: Mapping[VaultId, list[_Copy]], sources: Mapping[int, Record], before: dict[int, Snapshot]
+    ) -> None:
+        """Give each record that is nobody's yet its message: one that is there already, or none (it is new)."""
+        for each in (each for found in copies.values() for each in found):
+            source = None if each.message is None else sources.get(each.message)
+            if source and identity.apart(each.record, identity.known_as(source, each.message or 0)):
+                each.message = each.envelope = None  # it was filed as a copy of this message, and is none
+            if each.message is None and (key := identity.asked(each.record)):
+                each.message = identity.same(each.record, self._stored([key]).get(key, ()))
+                if each.message is not None:
+                    self._remember(each.message, before)
+                    self.read_again_later([each.message])  # it has a copy more, perhaps a better one
+
+    # -- writing
+
+    def _write_new(self, copies: Mapping[VaultId, list[_Copy]]) -> list[int]:
+        """Messages that were not there before. Returns their ids."""
+        nameless = [each for found in copies.values() for each in found if each.message is None]
+        if not nameless:
+            return []
+        batch = self._identified([each.record for each in nameless])
+        self._written(batch)
+        for each, message in zip(nameless, batch.ids, strict=True):
+            each.message = message
+        new = [message for message, _ in batch.fresh()]
+        if not self._keeps_unknown:  # before they are related: whoever is on a lead is then read once more
+            filed = [(i,) for i, r in batch.fresh() if r.outcome == "filed"]
+            self._db.executemany("INSERT INTO _facts_only (message_id) VALUES (?)", filed)
+        return new
+
+    def _write_envelopes(self, copies: Mapping[VaultId, list[_Copy]]) -> dict[int, int]:
+        """The envelopes of the mail objects, each with its own id where it had one.
+
+        A message that a mail object gives no longer and that has no other copy is merged into the first one that
+        the mail object gives now. Returns those: loser -> survivor.
+        """
+        merged: dict[int, int] = {}
+        for vault_id, found in copies.items():
+            rows = self._db.execute(
+                "SELECT id, message_id, position, route, evidence, staff_id FROM envelope WHERE vault_id = ? "
+                "ORDER BY position",
+                (str(vault_id),),
+            ).fetchall()
+            wanted = [
+                (c.envelope, c.message, c.record.position, c.record.route, c.record.evidence, c.record.handed_in_by)
+                for c in found
+            ]
+            if rows == wanted:
+                continue  # what the client said in the session stands in the vault and never changes
+            ids = [(row[0],) for row in rows]
+            self._db.executemany("DELETE FROM envelope_recipient WHERE envelope_id = ?", ids)
+            self._db.executemany("DELETE FROM envelope WHERE id = ?", ids)
+            next_id = self._next_id("envelope")
+            for each in found:
+                if each.envelope is None:
+                    each.envelope, next_id = next_id, next_id + 1
+            self._envelopes(
+                Batch([c.record for c in found], [c.message or 0 for c in found], [False] * len(found)),
+                [c.envelope or 0 for c in found],
+            )
+            for old in {row[1] for row in rows} - {c.message for c in found}:
+                if self._db.execute("SELECT 1 FROM envelope WHERE message_id = ?", (old,)).fetchone():
+                    self.read_again_later([old])  # what it says may have come from this mail object
+                else:
+                    merged[old] = found[0].message or 0
+                    self._merge(old, merged[old])
+        return merged
+
+    def _merge_same(
+        self, known: Mapping[int, Known], sources: Mapping[int, Record], before: dict[int, Snapshot]
+    ) -> dict[int, int]:
+        """Messages that turn out to be one now that they are read better: the older id stays. Loser -> survivor."""
+        merged: dict[int, int] = {}
+        for message, record in sources.items():
+            key = identity.asked(record)
+            if key is None or known[message] == identity.known_as(record, message):
+                continue
+            if not self._db.execute("SELECT 1 FROM message WHERE id = ?", (message,)).fetchone():
+                continue
+            others = [other for other in self._stored([key]).get(key, ()) if other.message != message]
+            other = identity.same(record, others)
+            if other is None:
+                continue
+            self._remember(other, before)
+            stays, goes = sorted((message, other))
+            self._merge(goes, stays)
+            self.read_again_later([stays])
+            merged[goes] = stays
+        return merged
+
+    def _merge(self, old: int, into: int) -> None:
+        thread = self._thread_of(old)
+        merging.merge(self._db, old, into)
+        self._end_thread_without_messages(thread)
+
+    # -- what is told
+
+    def _write_outcomes(self, copies: Mapping[VaultId, list[_Copy]]) -> None:
+        self._db.executemany(
+            "UPDATE _vault_outcome SET outcome = ?1 WHERE epoch = ?2 AND number = ?3 AND outcome <> ?1",
+            [(found[-1].record.outcome, v.epoch, v.number) for v, found in copies.items()],
+        )
+
+    def _told(
+        self, mark: int, before: Mapping[int, Snapshot], merged: Mapping[int, int], new: Sequence[int]
+    ) -> tuple[Renewed, ...]:
+        """One row in the feed for each message that changed, whatever triggers have told."""
+        renewed = []
+        for old, into in merged.items():
+            while into in merged:  # the one that stood in its place was merged in turn
+                into = merged[into]  # noqa: PLW2901  the end of the chain is what is told
+            renewed.append(Renewed(old, "merged", into=into))
+        renewed += [Renewed(message, "new") for message in new]
+        changed = []
+        for message, was in before.items():
+            now = snapshot(self._db, message)
+            if now is not None and (changes := differences(was, now)):
+                renewed.append(Renewed(message, "changed", changes))
+                changed.append(message)
+        self._untell(mark, [*before, *new])
+        self._untell(mark, merged, "delete")  # the row that says 'merge' says it all
+        self._db.executemany(
+            "INSERT INTO change (entity, entity_id, op) VALUES ('message', ?, 'update')", [(i,) for i in changed]
+        )
+        return tuple(sorted(renewed, key=lambda each: each.message))
