@@ -64,15 +64,16 @@ class Relay:
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str) -> Relay:
-        """Start `serve` and wait until it says that it is ready."""
+    def start(self, *options: str, environment: dict[str, str] | None = None, program: str = "") -> Relay:
+        """Start `serve` (or a Python `program` that takes the same words) and wait until it says that it is ready."""
+        words = [sys.executable, program, str(self.file)] if program else self.command("serve", *options)
         with (self.folder / "daemon.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command("serve", *options),
+                words,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=_environment(),
+                env={**_environment(), **(environment or {})},
             )
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)

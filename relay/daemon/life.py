@@ -20,6 +20,7 @@ from relay.daemon import condition
 from relay.daemon.derived import directory, raise_descriptor_limit
 from relay.daemon.reloading import Change, Reread, reread
 from relay.daemon.signals import Signals
+from relay.daemon.telling import Telling
 from relay.daemon.watchdog import Watchdog
 from relay.notify import monotonic_usec, notify, watchdog_seconds
 from relay.store.lineage import filed_marks
@@ -83,6 +84,9 @@ class Life:
             watchdog.start()
             parts.push_async_callback(watchdog.stop)
             self._beside(parts, self._reloads(signals))
+            telling = Telling(lambda: self.settings, self.server, self.vault, self._kept)
+            await telling.start()
+            parts.push_async_callback(telling.stop)
             notify("READY=1")
             self._log.info("daemon.ready", pid=os.getpid())
             if ready:

@@ -19,6 +19,9 @@ from relay.vault.writer import Vault
 STATUS_EVERY = 5.0
 """Seconds between two looks at how we are, for the line in `systemctl status`."""
 
+SETTLED = 1.0
+"""Seconds before the first one: what is just being started need not be told as missing."""
+
 OFTENER = 3
 """How many times in systemd's interval we feed the watchdog: twice is the custom, and one may come late."""
 
@@ -75,7 +78,10 @@ class Watchdog:
         return not silent
 
     async def _tell(self) -> None:
+        pause = SETTLED
         while True:
+            await asyncio.sleep(pause)
+            pause = STATUS_EVERY
             # In a thread: it asks the disk, and a disk that hangs must not stop the loop.
             try:
                 told = await asyncio.to_thread(self._status)
@@ -84,4 +90,3 @@ class Watchdog:
             if told != self._said:
                 self._said = told
                 notify(f"STATUS={told}")
-            await asyncio.sleep(STATUS_EVERY)

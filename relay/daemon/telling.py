@@ -1,0 +1,120 @@
+"""Telling others how the daemon is: its figures in their file every few seconds, and the loopback listener."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from relay import __version__
+from relay.capture.server import Server
+from relay.config.settings import Settings
+from relay.health import figures
+from relay.health.figures import Figures
+from relay.health.listener import Listener
+from relay.health.report import report
+from relay.log import log
+from relay.vault.writer import Vault
+from relay.work.supervisor import Supervisor
+
+HOUR = int(3600 / figures.EVERY)
+"""Writings for which restarts are remembered."""
+
+
+class Telling:
+    """From `start` to `stop`. `settings` is asked each time: a reload may change them."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        server: Server | None,
+        vault: Vault | None,
+        kept: Sequence[Supervisor],
+    ) -> None:
+        self._settings = settings
+        self._server = server
+        self._vault = vault
+        self._kept = kept
+        self._started_at = time.time()
+        self._restarts: deque[dict[str, int]] = deque(maxlen=HOUR)
+        self._listener: Listener | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._refused = False
+
+    async def start(self) -> None:
+        """Raises ListenerError."""
+        endpoint = self._settings().health.listen
+        if endpoint is not None:
+            self._listener = Listener(endpoint, self._report)
+            await self._listener.start()
+        await self._write(self.figures())
+        self._task = asyncio.get_running_loop().create_task(self._keep_telling())
+
+    async def stop(self) -> None:
+        if self._listener is not None:
+            await self._listener.stop()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        figures.remove(self.figures(), self._settings().store.path.parent)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(figures.EVERY)
+            now = self.figures()
+            self._restarts.append(dict(now.restarts))
+            await self._write(now)
+
+    async def _write(self, now: Figures) -> None:
+        folder = self._settings().store.path.parent
+        try:
+            await asyncio.to_thread(figures.write, now, folder)  # the disk may be slow
+        except OSError as error:
+            if not self._refused:
+                log().warning("health.not_written", path=str(folder), why=error.strerror or str(error))
+            self._refused = True
+        else:
+            self._refused = False
+
+    def figures(self) -> Figures:
+        """The daemon as it is now. Plain reads of numbers, from any thread."""
+        restarts = {each.name: each.restarts for each in self._kept}
+        before = self._restarts[0] if self._restarts else dict.fromkeys(restarts, 0)
+        now = Figures(
+            version=__version__,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            at=time.time(),
+            accepts=self._server is not None,
+            files=bool(self._kept),
+            restarts=restarts,
+            restarts_recent={name: count - before[name] for name, count in restarts.items()},
+        )
+        if self._server is None or self._vault is None:
+            return now
+        counted, vault = self._server.counted, self._vault
+        return replace(
+            now,
+            sessions_open=self._server.sessions,
+            sessions=counted.sessions,
+            accepted=counted.accepted,
+            octets=counted.octets,
+            replies=counted.replies,
+            commits=list(vault.commits.counts),
+            commit_seconds=vault.commits.seconds,
+            commit_failures=vault.commit_failures,
+            commit_trouble=str(vault.trouble or ""),
+            commit_waits=vault.stalled(),
+            memory=self._server.memory_held + self._server.memory_reserved,
+        )
+
+    def _report(self) -> dict[str, Any]:
+        """For the listener, in a thread."""
+        return report(self._settings(), datetime.now(UTC), own=self.figures())
