@@ -28,11 +28,29 @@ class Progress:
             sys.stderr.write(f"\r{self.count:,} {self._what} ")
             sys.stderr.flush()
 
+    def clear(self) -> None:
+        """Take the line away, so that other lines can be written; the next `add` shows it again."""
+        if self._shown:
+            self._shown = False
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
+        self.clear()
+
+
+class Octets(Progress):
+    """Progress in octets, shown in MiB."""
+
+    def __init__(self, done: str) -> None:
+        super().__init__(f"MiB {done}")
+        self._octets = 0
+
+    def add(self, number: int) -> None:
+        self._octets += number
+        super().add((self._octets >> 20) - self.count)

@@ -52,6 +52,12 @@ class Transaction(Rows):
         at("filer.related")
         return len(wanted)
 
+    def audit(self, action: str, detail: dict[str, object]) -> None:
+        """What a person had done to the data, in the table that only grows."""
+        self._db.execute(
+            "INSERT INTO audit (actor, action, detail) VALUES ('command', ?, ?)", (action, json.dumps(detail))
+        )
+
     def _written(self, batch: Batch) -> None:
         """The rows of all new messages: of their text only what is kept before we know whether they have a lead."""
         kept = batch

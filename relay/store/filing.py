@@ -182,6 +182,21 @@ class Filing:
         found = (VaultId.read(vault_id) for _, _, vault_id in ranked)
         return list(dict.fromkeys(each for each in found if each is not None))
 
+    def outdated(self, parser: str, after: int, limit: int, *, everything: bool = False) -> list[int]:
+        """Messages with ids above `after`, in order, that today's parser or configuration may read otherwise.
+
+        Those that another version of the parser has read, that could not be read, and those without a text that
+        would be kept now. Or every message.
+        """
+        query = "SELECT id FROM message m WHERE m.id > ?1"
+        if not everything:
+            query += " AND (m.parser <> ?2 OR m.status = 'unparsed'"
+            if self.keeps_unknown:
+                query += " OR EXISTS (SELECT 1 FROM _facts_only f WHERE f.message_id = m.id)"
+            query += ")"
+        found = self._db.execute(f"{query} ORDER BY m.id LIMIT ?3", (after, parser, limit))
+        return [message for (message,) in found]
+
     def to_read_again(self, limit: int) -> list[int]:
         """Messages that triggers, or the filing of a better copy, want read again from the vault."""
         query = "SELECT message_id FROM _read_again ORDER BY message_id LIMIT ?"

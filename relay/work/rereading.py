@@ -50,15 +50,16 @@ class Kept(Protocol):
 class Reread:
     """What reading one message again came to.
 
-    `gone`: mail objects that the vault has no more; `unread`: those that could not be read. When the best source
-    is among them the message is as it was. `renewed`: what has changed, of this message and of those that came
-    with it; empty when nothing has.
+    `renewed`: what has changed, of this message and of those that came with it; empty when nothing has. `gone`:
+    mail objects that the vault has no more; `unread`: those that could not be read. `stays`: the best source is
+    among them, so the message is as it was.
     """
 
     message: int
-    renewed: tuple[Renewed, ...] = ()
-    gone: tuple[VaultId, ...] = ()
-    unread: tuple[VaultId, ...] = ()
+    renewed: tuple[Renewed, ...]
+    gone: tuple[VaultId, ...]
+    unread: tuple[VaultId, ...]
+    stays: bool
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class _Prepared:
     """One message with its mail objects, fetched and parsed."""
 
     message: int
+    source: VaultId | None = None
     mails: list[tuple[VaultId, MailObject, Message]] = field(default_factory=list)
     gone: list[VaultId] = field(default_factory=list)
     unread: list[VaultId] = field(default_factory=list)
@@ -128,8 +130,9 @@ class Rereader:
 
     def _prepare(self, message: int, *, keep: bool) -> _Prepared:
         """Fetch and parse the mail objects of a message, and store large parts ahead of the facts."""
-        found = _Prepared(message)
-        for vault_id in self._store.copies(message)[:COPIES]:
+        copies = self._store.copies(message)[:COPIES]
+        found = _Prepared(message, copies[0] if copies else None)
+        for vault_id in copies:
             self._alive()
             if found.mails and found.octets > COPIES_OCTETS:
                 break
@@ -181,7 +184,10 @@ class Rereader:
                     if each.directory != directory:  # somebody changed who we are while we were reading
                         self._compose(each, directory)
                     renewed = renewal.read_again(each.message, each.records)
-                    told.append(Reread(each.message, renewed, tuple(each.gone), tuple(each.unread)))
+                    missing = (*each.gone, *each.unread)
+                    told.append(
+                        Reread(each.message, renewed, tuple(each.gone), tuple(each.unread), each.source in missing)
+                    )
                 self._at("refile.renewed")
                 ended = time.monotonic()
             self._at("refile.committed")
