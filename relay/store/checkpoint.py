@@ -22,6 +22,7 @@ from pathlib import Path
 
 from relay import sqlite
 from relay.log import log
+from relay.store.readers import held
 
 LOOK = 0.5
 """Seconds between two looks at the log."""
@@ -91,9 +92,15 @@ class Checkpointer:
                         octets=pages * PAGE,
                         why="the program that takes the checkpoints has not done so; is Litestream running?"
                         if self._external
-                        else "a program reads without end; see status",
+                        else self._who(),
                     )
             self._fold(keeper, folder)
+
+    def _who(self) -> str:
+        """Which programs hold a snapshot: only they can let it go."""
+        found = [f"{h.program} (process {h.pid or 'elsewhere'})" for h in held(self._path).in_the_way[:3]]
+        told = ", ".join(found) or "a program"
+        return f"{told} has an old snapshot open: a transaction or a query that was never ended"
 
     def _fold(self, keeper: sqlite.Connection, folder: sqlite.Connection) -> None:
         if self._external:

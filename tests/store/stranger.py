@@ -32,6 +32,7 @@ class Stranger:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.pid = self._process.pid
 
     def ask(self, sql: str, *values: object) -> list[list[object]] | str:
         assert self._process.stdin
@@ -49,6 +50,8 @@ class Stranger:
         return answer
 
     def close(self) -> None:
+        if self._process.stdout is None or self._process.stdout.closed:
+            return
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
