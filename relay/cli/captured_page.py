@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from relay.cli.terminal import Screen, cell, fit, neutral
+from relay.cli.terminal import Screen, cell, fit, neutral, width
 from relay.cli.words import when
 
 Row = Mapping[str, Any]
@@ -73,15 +73,16 @@ def share_lines(shares: Sequence[Row], display: Screen, *, since: str) -> list[s
     told = [row for row in shares if row["here"] + row["missing"]]
     if not told:
         return []
-    columns = max(len(neutral(row["name"] or "")) for row in told)
-    columns = min(columns, max(8, display.columns - 34))
-    lines = ["", display.paint(f"How much of our mail to leads is here, since {since}", "bold")]
-    for row in told:
+    tails = [f"{row['here']:,} here" + (f", {row['missing']:,} missing" if row["missing"] else "") for row in told]
+    room = display.columns - 2 - 2 - len("100 %") - 2 - max(map(len, tails))
+    columns = min(max(width(neutral(row["name"] or "(unknown)")) for row in told), room)
+    head = fit(f"How much of our mail to leads is here, since {since}", display.columns)
+    lines = ["", display.paint(head, "bold")]
+    for row, tail in zip(told, tails, strict=True):
         per_cent = round(100 * row["here"] / (row["here"] + row["missing"]))
         colour = "green" if per_cent >= GOOD else "red" if per_cent < POOR else "yellow"
-        name = cell(neutral(row["name"] or "") or "(unknown)", columns, ellipsis=display.sign("…", "..."))
-        lost = f", {row['missing']:,} missing" if row["missing"] else ""
-        lines.append(f"  {name}  {display.paint(f'{per_cent:3} %', colour)}  {row['here']:,} here{lost}")
+        name = cell(neutral(row["name"] or "(unknown)"), columns, ellipsis=display.sign("…", "..."))
+        lines.append(f"  {name}  {display.paint(f'{per_cent:3} %', colour)}  {tail}")
     return lines
 
 

@@ -30,8 +30,9 @@ LARGEST = 64 << 20
 def lead_import(context: click.Context, file: str, extra: bool, dry_run: bool, as_json: bool) -> None:
     """Add the leads of a list: CSV with a head line, or JSON. All of it or nothing.
 
-    Columns: name, address (several: with blanks or commas between, or columns address1, address2),
-    organization, external_id, status, owner (one of our people). FILE - is standard input.
+    Columns: name (or first_name and last_name), address (several: with blanks or commas between, or
+    columns address1, address2), organization, external_id, status, owner (one of our people). FILE - is
+    standard input.
 
     An entry means the lead with its external_id, else the one that has one of its addresses; others are
     new. So the same list again changes nothing. Mistakes are told with their lines, all at once.

@@ -11,14 +11,14 @@ import difflib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from relay.mail.address import Address
 
 _COLUMNS = {
-    "name": "name",
+    "name": "name", "first_name": "first_name", "last_name": "last_name",
     "organization": "organization", "organisation": "organization", "company": "organization",
     "external_id": "external_id",
     "status": "status",
@@ -27,6 +27,8 @@ _COLUMNS = {
     "e_mail": "addresses", "email_address": "addresses",
 }  # fmt: skip
 """What a column may be called -> what it is. Blanks, dashes, case and a number at the end do not matter."""
+
+COLUMNS = "name (or first_name, last_name), address, organization, external_id, status, owner"
 
 LONGEST = 1000
 """Characters of a name, organization, status or external id. More is a column that went wrong."""
@@ -60,12 +62,21 @@ def read(text: str, *, extra: bool) -> tuple[list[Entry], list[Mistake]]:
     """The leads of a list, and all that is wrong with it. `extra` keeps unknown columns instead of refusing them."""
     mistakes: list[Mistake] = []
     start = text.lstrip()
-    rows = _json_rows(text, mistakes) if start[:1] in ("[", "{") else _csv_rows(text, mistakes)
-    entries: list[Entry] = []
     refused: set[str] = set()
+
+    def look(line: int, columns: Iterable[str]) -> None:
+        """A column that nobody knows is told once, not in each line."""
+        for column in columns:
+            if _meaning(column) is None and column not in refused and not extra:
+                refused.add(column)
+                mistakes.append(Mistake(line, _unknown(column)))
+
+    rows = _json_rows(text, mistakes) if start[:1] in ("[", "{") else _csv_rows(text, mistakes, look)
+    entries: list[Entry] = []
     seen: dict[str, int] = {}
     for line, row in rows:
-        entry = _entry(line, row, mistakes, refused, extra=extra)
+        look(line, row)
+        entry = _entry(line, row, mistakes)
         if entry is None:
             continue
         if entry.external_id:
@@ -77,7 +88,9 @@ def read(text: str, *, extra: bool) -> tuple[list[Entry], list[Mistake]]:
     return entries, mistakes
 
 
-def _csv_rows(text: str, mistakes: list[Mistake]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(
+    text: str, mistakes: list[Mistake], look: Callable[[int, Iterable[str]], None]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -90,11 +103,9 @@ def _csv_rows(text: str, mistakes: list[Mistake]) -> Iterator[tuple[int, dict[st
             if names is None:
                 names = [each.strip() for each in row]
                 if not any(_meaning(each) for each in names):
-                    told = (
-                        "the first line must name the columns: name, address, organization, external_id, status, owner"
-                    )
-                    mistakes.append(Mistake(line, told))
+                    mistakes.append(Mistake(line, f"the first line must name the columns: {COLUMNS}"))
                     return
+                look(line, names)
             elif len(row) > len(names) and any(each.strip() for each in row[len(names) :]):
                 mistakes.append(Mistake(line, f"{len(row)} fields, and the first line names {len(names)} columns"))
             else:
@@ -139,10 +150,8 @@ def _meaning(column: str) -> str | None:
     return _COLUMNS.get(plain) or _COLUMNS.get(re.sub(r"_?\d+$", "", plain))
 
 
-def _entry(
-    line: int, row: Mapping[str, Any], mistakes: list[Mistake], refused: set[str], *, extra: bool
-) -> Entry | None:
-    """One lead, or None with its mistakes noted. A column that nobody knows is told once, not in each line."""
+def _entry(line: int, row: Mapping[str, Any], mistakes: list[Mistake]) -> Entry | None:
+    """One lead, or None with its mistakes noted."""
     texts: dict[str, str] = {}
     addresses: dict[str, str] = {}
     more: dict[str, Any] = {}
@@ -150,11 +159,7 @@ def _entry(
     for column, value in row.items():
         meaning = _meaning(column)
         if meaning is None:
-            if extra:
-                more.update({column: value} if value not in (None, "") else {})
-            elif column not in refused:
-                refused.add(column)
-                mistakes.append(Mistake(line, _unknown(column)))
+            more.update({column: value} if value not in (None, "") else {})
         elif meaning == "addresses":
             addresses.update(_addresses(line, value, mistakes))
         elif value is not None and not isinstance(value, (str, int)):
@@ -164,7 +169,9 @@ def _entry(
             if len(text) > LONGEST or "\0" in text:
                 mistakes.append(Mistake(line, f'"{_said(column)}" is longer than {LONGEST} characters'))
             texts[meaning] = texts.get(meaning) or text
-    if len(mistakes) == before and not (texts.get("name") or addresses):
+    given = " ".join(filter(None, [texts.pop("first_name", ""), texts.pop("last_name", "")]))
+    texts["name"] = texts.get("name") or given
+    if len(mistakes) == before and not (texts["name"] or addresses):
         mistakes.append(Mistake(line, "a lead needs a name or an address"))
     return None if len(mistakes) > before else Entry(line, **texts, addresses=tuple(addresses.values()), extra=more)
 
