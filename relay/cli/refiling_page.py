@@ -35,6 +35,8 @@ class Count:
 
     def sentence(self, *, dry_run: bool) -> str:
         """The last line: how many, and what of them."""
+        if not self.read:
+            return "nothing to read again: today's parser has read everything (--all reads it all the same)"
         told = f"{many(self.read, 'message')} read again: {self.changed:,} {'would change' if dry_run else 'changed'}"
         if self.stay:
             told += f", {self.stay:,} no longer in the vault or not readable {'stays' if self.stay == 1 else 'stay'}"
@@ -103,12 +105,18 @@ def _difference(change: Difference, display: Screen, room: int) -> list[tuple[st
         counts = [f"+{change.new}"] * bool(change.new) + [f"-{change.old}"] * bool(change.old)
         return [(f"changed ({' '.join(counts)} lines)" if counts else "changed (blanks only)", "")]
     if isinstance(change.old, list):
-        gone = [(f"- {neutral(str(one))}", "red") for one in change.old if one not in change.new]
-        come = [(f"+ {neutral(str(one))}", "green") for one in change.new if one not in change.old]
+        gone = [(f"- {neutral(str(one))}", "red") for one in _but(change.old, change.new)]
+        come = [(f"+ {neutral(str(one))}", "green") for one in _but(change.new, change.old)]
         return [*gone, *come] or [("in another order", "")]
     old, new = _shown(change.old), _shown(change.new)
     line = f"{old} {display.sign('→', '->')} {new}"
     return [(line, "")] if width(line) <= room else [(f"- {old}", "red"), (f"+ {new}", "green")]
+
+
+def _but(some: Sequence[object], others: Sequence[object]) -> list[object]:
+    """Those of `some` that are not among `others`, each as often as it is one too many."""
+    left = list(others)
+    return [one for one in some if one not in left or left.remove(one)]  # type: ignore[func-returns-value]
 
 
 def _shown(value: object) -> str:

@@ -37,10 +37,8 @@ class Transaction(Rows):
         batch = self._identified(wanted)
         self.filed = [(record.vault_id, message) for record, message in zip(wanted, batch.ids, strict=True)]
         if wanted:
-            threads = self._threads(batch)
-            self._messages(batch, threads)
-            self._addresses(batch)
-            self._parts(batch)
+            self._written(batch)
+            self._copied(batch)
             self._envelopes(batch)
             self._outcomes(wanted)
         self._db.execute("INSERT OR REPLACE INTO _relay (name, value) VALUES ('filed_up_to', ?)", (str(up_to),))
