@@ -30,6 +30,8 @@ _OURS = (
     ("relay.store.feed", "CursorError"),
     ("relay.vault.failure", "VaultError"),
     ("relay.capture.listener", "ListenError"),
+    ("relay.work.manifest", "BackupError"),
+    ("relay.health.listener", "ListenerError"),
 )
 
 

@@ -47,7 +47,11 @@ def file(context: click.Context) -> None:
         reader = opened.enter_context(contextlib.closing(Reader(vault)))
         note = opened.enter_context(contextlib.closing(Note(vault / "filer.note")))
         indexer = opened.enter_context(contextlib.closing(Indexer(settings.store.path)))
-        lineage = opened.enter_context(contextlib.closing(Lineage(settings.store.path, vault)))
+        lineage = opened.enter_context(
+            contextlib.closing(
+                Lineage(settings.store.path, vault, settings.company.domains, settings.capture.addresses)
+            )
+        )
         lineage.begin(store.writing)
         progress = opened.enter_context(Progress("mails filed"))
         filer = Filer(reader, store, note)

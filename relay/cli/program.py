@@ -24,9 +24,11 @@ from relay.cli import (
     filing,
     following,
     health,
+    keeping,
     lead_importing,
     people,
     reading,
+    refiling,
     serving,
 )
 from relay.cli.command import Group
@@ -70,9 +72,14 @@ for _command in (
     deciding.detach,
     following.changes,
     filing.file,
+    refiling.refile,
     delivering.deliver,
     health.status,
     health.verify,
+    keeping.backup,
+    keeping.restore,
+    keeping.rebuild,
+    keeping.maintain,
     completing.completion,
 ):
     program.add_command(_command)

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from typing import Protocol
 from relay import sqlite
 from relay.log import log
 from relay.mail.envelope import VaultId
-from relay.store import filing
+from relay.store import filing, who
 from relay.store.connection import open_store
 
 NAME = "feed.mark"
@@ -77,6 +77,15 @@ def read_mark(vault: Path) -> Mark | None:
         return Mark.decode((vault / NAME).read_bytes())
     except OSError:
         return None
+
+
+def write_mark(vault: Path, mark: Mark) -> None:
+    """Remember what a database that was just restored gives out. Raises OSError."""
+    descriptor = os.open(vault / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(descriptor, mark.encode(), 0)
+    finally:
+        os.close(descriptor)
 
 
 def marks(connection: sqlite.Connection) -> Mark:
@@ -152,8 +161,9 @@ Writing = Callable[[Callable[[], None]], AbstractContextManager[_Execute]]
 class Lineage:
     """The mark, kept by the one filer of a vault. Raises StoreError, OSError when it cannot be had."""
 
-    def __init__(self, path: Path, vault: Path) -> None:
+    def __init__(self, path: Path, vault: Path, domains: Iterable[str] = (), capture: Iterable[str] = ()) -> None:
         self._path = path
+        self._ours = frozenset(domains), frozenset(capture)
         self._db = open_store(path, read_only=True)
         try:
             self._file = os.open(vault / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -176,10 +186,11 @@ class Lineage:
                 note_file(transaction.execute, self._path)
         if why is not None:
             log().warning("store.new_feed", why=f"relay.db: {why}; CRMs that follow the feed start over")
+        self._note_who(writing, alive)
         self._keep()
         return why
 
-    def keep(self) -> None:
+    def keep(self, writing: Writing, alive: Callable[[], None] = lambda: None) -> None:
         """Write the mark if something was given out since. To be called often; does little."""
         now = time.monotonic()
         if now - self._kept_at < EVERY:
@@ -188,7 +199,14 @@ class Lineage:
         (version,) = self._db.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._version = version
+            self._note_who(writing, alive)
             self._keep()
+
+    def _note_who(self, writing: Writing, alive: Callable[[], None]) -> None:
+        now = who.digest(self._db, *self._ours)
+        if not who.is_noted(self._db, now):
+            with writing(alive) as transaction:
+                who.note(transaction.execute, now)
 
     def _keep(self) -> None:
         octets = marks(self._db).encode()

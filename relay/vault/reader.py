@@ -101,6 +101,16 @@ class Reader:
             for (number,) in self._rows(segment, "SELECT number FROM mail ORDER BY number"):
                 yield VaultId(segment.epoch, number)
 
+    def ends(self) -> dict[str, tuple[int, int]]:
+        """Epoch -> (number of its first mail object here, of its last); epochs without mail are left out."""
+        found: dict[str, tuple[int, int]] = {}
+        for segment in self._segments():
+            row = self._one(segment, "SELECT min(number), max(number) FROM mail")
+            if row is not None and row[0] is not None:
+                first, _ = found.get(segment.epoch, (row[0], 0))
+                found[segment.epoch] = first, row[1]
+        return found
+
     def close(self) -> None:
         while self._open:
             self._open.popitem()[1].close()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay import sqlite
-from relay.vault.failure import VaultDamagedError, VaultNewerError, explain
+from relay.vault.failure import VaultDamagedError, VaultError, VaultNewerError, explain
 
 VERSION = 1
 """PRAGMA user_version of the segments this program writes."""
@@ -37,6 +37,9 @@ have to be lengthened again, and lengthening costs a journal commit of the file 
 
 CACHE_KIB = 8 * 1024
 """Page cache of a connection. Appending needs little; a mail of 25 MB spills into the log instead of memory."""
+
+UNFINISHED_RESTORE = "restore.unfinished"
+"""While this file is in the vault's folder a restore is under way, or was interrupted: nothing may be written."""
 
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9]{6,9})\.db")
 _UNFINISHED = ".making"
@@ -97,6 +100,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
             folder.chmod(0o700)  # mail of everybody: not for the group, not for the CRM
+        if (folder / UNFINISHED_RESTORE).exists():
+            raise VaultError(f"vault: {folder}: a restore was interrupted here; run `bcc-relay restore` again")
     except OSError as error:
         raise explain(error, folder) from error
 

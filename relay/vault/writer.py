@@ -23,6 +23,7 @@ from queue import Empty, SimpleQueue
 from relay.lock import Lock, Taken
 from relay.log import log
 from relay.mail.envelope import MailObject, VaultId
+from relay.meter import Histogram
 from relay.vault.appender import Appender
 from relay.vault.failure import VaultBusyError, VaultClosedError, VaultError, VaultFullError, explain
 from relay.vault.segment import make_folder
@@ -106,6 +107,9 @@ class Vault:
         self._busy_since: float | None = None
         self._last_commit: float | None = None
         self._trouble: VaultError | None = None
+        self.commits = Histogram()
+        """How long commits took, `append` included: what a client waits for at most, once its batch is begun."""
+        self.commit_failures = 0
         self._knocked: float | None = None
         self._room: tuple[float | None, bool] = (None, True)
         self._age_every = AGE_CHECKED
@@ -261,17 +265,19 @@ class Vault:
                     continue
                 batch.append(entry)
                 octets += len(entry[0].content)
-        self._busy_since = time.monotonic()
+        self._busy_since = began = time.monotonic()
         results: list[VaultId] | VaultError
         try:
             results = self._appender.append([mail for mail, _, _ in batch])
         except Exception as error:  # noqa: BLE001  whatever it is: the batch must hear of it, the next be tried
             results = self._trouble = explain(error, self._appender.segment.path)
+            self.commit_failures += 1
             if isinstance(results, VaultFullError):
                 self._room = (time.monotonic(), False)
         else:
             self._trouble = None
             self._last_commit = self._clock()
+            self.commits.observe(time.monotonic() - began)
             self._at("vault.committed")
         self._busy_since = None
         self._tell(batch, results)

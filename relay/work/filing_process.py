@@ -84,7 +84,9 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn, external=work.external)))
             if work.external:
                 store.leave_checkpoints()
-            lineage = opened.enter_context(contextlib.closing(Lineage(work.store, work.vault)))
+            lineage = opened.enter_context(
+                contextlib.closing(Lineage(work.store, work.vault, work.domains, work.capture))
+            )
             lineage.begin(store.writing, daemon.beat)
             opened.enter_context(_clear_when_gone(note))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
@@ -97,7 +99,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
                         done += store.settle(daemon.beat)
                         done += rereader.wanted()
                         settled = time.monotonic()
-                    lineage.keep()
+                    lineage.keep(store.writing, daemon.beat)
                 except (sqlite.Error, VaultError) as error:
                     log.error("store.refused", why=str(error), again_in_s=TROUBLE)  # noqa: TRY400  no fault of ours
                     daemon.listen(TROUBLE)
