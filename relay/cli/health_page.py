@@ -1,67 +1,144 @@
-"""The judgement of `status` and its page. Pure: what was observed in, level and lines out."""
+"""The pages of `status`: for a person, and for Nagios. Pure: what was seen in, lines out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from relay.cli.terminal import Screen
-from relay.cli.words import ago, lasting, many, octets, read
+from relay.cli.terminal import Screen, neutral, wrap
+from relay.cli.words import ago, many, octets
 
-MIB = 1 << 20
+COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "unknown": "magenta"}
 
-DISK_CRITICAL = 256 * MIB
-"""Free octets below which the vault stops taking mail (its reserve)."""
-DISK_WARNING = 1024 * MIB
-WAL_WARNING = 256 * MIB
-"""A write-ahead log of this size means that some reader holds it: no checkpoint can pass."""
-WAITING_WARNING = 60.0
-"""Seconds that accepted mail may wait before somebody should look: a CRM that holds the write lock does this."""
-WAITING_CRITICAL = 900.0
+UNSEEN = "not seen by this user"
+
+QUIET_NAMED = 5
+"""Colleagues named of those who have gone quiet; `--json` has them all."""
+
+LABEL = 14
+"""Columns of the labels."""
 
 
-def judge(found: Mapping[str, Any], now: datetime) -> tuple[str, list[str]]:
-    """('ok' | 'warning' | 'critical', what is wrong, each with what to do)."""
-    critical: list[str] = []
-    warning: list[str] = []
-    waited = (now - read(found["oldest_waiting_at"])).total_seconds() if found["oldest_waiting_at"] else 0.0
-    if not found["accepting"]:
-        critical.append("no mail is accepted: start `bcc-relay serve`")
-    elif not found["filing"]:
-        critical.append("nothing is filed: see the log of `bcc-relay serve`")
-    if waited > WAITING_WARNING:
-        told = f"mail has waited for {lasting(waited)}: does a program hold the write lock of the database?"
-        (critical if waited > WAITING_CRITICAL else warning).append(told)
-    if found["disk_free"] < DISK_WARNING:
-        told = f"only {octets(found['disk_free'])} of disk free: make room"
-        (critical if found["disk_free"] < DISK_CRITICAL else warning).append(told)
-    if found["wal_size"] > WAL_WARNING:
-        warning.append(f"the write-ahead log has {octets(found['wal_size'])}: does a program keep a read open?")
-    level = "critical" if critical else "warning" if warning else "ok"
-    return level, critical + warning
+def _summary(found: Mapping[str, Any], now: datetime) -> str:
+    """What the first line says."""
+    if found["problems"]:
+        return "; ".join(found["problems"])
+    last = ago(found["last_capture_at"], now) if found["last_capture_at"] else "never"
+    backlog = UNSEEN if found["backlog"] is None else f"{found['backlog']:,}"
+    return f"backlog {backlog}, last capture {last}"
+
+
+def nagios(found: Mapping[str, Any], now: datetime) -> list[str]:
+    """The one line of a plugin (Monitoring Plugins Development Guidelines): LEVEL: text | performance data."""
+    text = neutral(f"{found['level'].upper()}: {_summary(found, now)}").replace("|", "/")
+    figures = " ".join(_performance(found, now)) if "store" in found else ""
+    return [f"{text} | {figures}" if figures else text]
+
+
+def _performance(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    for name in ("backlog", "messages", "unresolved", "unparsed"):
+        if found[name] is not None:
+            yield f"{name}={found[name]}"
+    if found["backlog"] is not None:
+        since = found["oldest_waiting_at"]
+        waited = max(0, round((now - datetime.fromisoformat(since)).total_seconds())) if since else 0
+        yield f"backlog_age={waited}s"
+    recent = found["recent"]
+    if recent["messages"]:
+        yield f"unresolved_share={100 * recent['unresolved'] / recent['messages']:.1f}%"
+    for name, key in (("wal_size", "wal_size"), ("disk_free", "disk_free"), ("vault_size", "vault_size")):
+        if found[key] is not None:
+            yield f"{name}={found[key]}B"
 
 
 def status_page(found: Mapping[str, Any], display: Screen, now: datetime) -> list[str]:
-    """One line that monitoring reads, then the facts."""
-    colour = {"ok": "green", "warning": "yellow", "critical": "red"}[found["level"]]
-    last = ago(found["last_capture_at"], now) if found["last_capture_at"] else "never"
-    summary = found["problems"] or [f"backlog {found['backlog']}, last capture {last}"]
-    figures = " ".join(f"{name}={found[name]}" for name in ("backlog", "messages", "unresolved"))
-    sizes = " ".join(f"{name}={found[name]}B" for name in ("wal_size", "disk_free"))
-    facts = {
-        "Accepting": "yes" if found["accepting"] else "no",
-        "Filing": "yes" if found["filing"] else "no",
-        "Backlog": f"{found['backlog']:,}"
-        + (f", the oldest {ago(found['oldest_waiting_at'], now)}" if found["oldest_waiting_at"] else ""),
-        "Last capture": last + (f", {found['last_vault_id']}" if found["last_vault_id"] else ""),
-        "Messages": f"{found['messages']:,}, {found['unresolved']:,} unresolved, {found['unparsed']:,} unparsed",
-        "People": f"{many(found['leads'], 'lead')}, {found['staff']:,} staff",
-        "Database": f"{found['store']} ({octets(found['store_size'])}, write-ahead log {octets(found['wal_size'])})",
-        "Vault": found["vault"],
-        "Disk free": octets(found["disk_free"]),
-    }
-    return [
-        display.paint(found["level"].upper(), "bold", colour) + f": {'; '.join(summary)} | {figures} {sizes}",
-        *(display.paint(f"{label}:".ljust(14), "dim") + text for label, text in facts.items()),
-    ]
+    """The level and what is wrong, each problem on a line of its own; then the facts."""
+    level = display.paint(found["level"].upper(), "bold", COLOURS[found["level"]])
+    problems = [neutral(problem) for problem in found["problems"]]
+    first = problems[:1] or [_summary(found, now)]
+    lines = [f"{level}: {first[0]}", *(f"{' ' * (len(found['level']) + 2)}{problem}" for problem in problems[1:])]
+    if "store" not in found:
+        return lines
+    for label, text in _facts(found, now):
+        name = display.paint(f"{label}:".ljust(LABEL), "dim")
+        first_line, *more = wrap(neutral(text), max(20, display.columns - LABEL))
+        lines += [name + first_line, *(" " * LABEL + line for line in more)]
+    return lines
+
+
+def _facts(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
+    def yes(value: bool | None) -> str:
+        return UNSEEN if value is None else "yes" if value else "no"
+
+    yield "Accepting", yes(found["accepting"]) + "".join(_sessions(found))
+    yield "Filing", yes(found["filing"]) + "".join(_restarts(found))
+    if found["backlog"] is not None:
+        waiting = found["oldest_waiting_at"]
+        yield "Backlog", f"{found['backlog']:,}" + (f", the oldest {ago(waiting, now)}" if waiting else "")
+    last = found["last_vault_id"]
+    yield (
+        "Last capture",
+        (ago(found["last_capture_at"], now) if found["last_capture_at"] else "never") + (f", {last}" if last else ""),
+    )
+    yield (
+        "Messages",
+        f"{found['messages']:,}" + (f", {found['unparsed']:,} unparsed today" if found["unparsed"] else ""),
+    )
+    yield "Unresolved", _unresolved(found)
+    yield "People", f"{many(found['leads'], 'lead')}, {found['staff']:,} staff"
+    yield from _habits(found, now)
+    if found["search_waits_since"]:
+        yield "Search", f"behind since {ago(found['search_waits_since'], now)}, {octets(found['search_size'])}"
+    else:
+        yield "Search", f"in step, {octets(found['search_size'])}"
+    yield "Database", f"{found['store']}, {octets(found['store_size'])}, write-ahead log {octets(found['wal_size'])}"
+    size = found["vault_size"]
+    yield "Vault", found["vault"] + (f", {octets(size)} in {many(found['vault_segments'], 'file')}" if size else "")
+    if found["disk_free"] is not None:
+        yield "Disk free", octets(found["disk_free"])
+    for number, sentence in enumerate(found["not_seen"]):
+        yield "Not seen" if not number else "", sentence
+
+
+def _sessions(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the accepting daemon has done."""
+    for daemon in found["daemons"]:
+        if daemon["accepts"]:
+            refused = daemon["replies"].get("5xx", 0)
+            yield f", {many(daemon['sessions_open'], 'session')} open, {daemon['accepted']:,} accepted since the start"
+            yield f", {daemon['replies'].get('4xx', 0):,} put off, {refused:,} refused"
+
+
+def _restarts(found: Mapping[str, Any]) -> Iterator[str]:
+    for daemon in found["daemons"]:
+        for name, count in daemon["restarts_recent"].items():
+            if count:
+                yield f", the {name} died {many(count, 'time')} in the last hour"
+
+
+def _unresolved(found: Mapping[str, Any]) -> str:
+    recent = found["recent"]
+    told = f"more than {found['unresolved'] - 1:,}" if found["unresolved_more"] else f"{found['unresolved']:,}"
+    if recent["messages"]:
+        share = 100 * recent["unresolved"] / recent["messages"]
+        told += f"; {share:.0f} % of the {many(recent['messages'], 'message')} since {recent['since'][:10]}"
+    return told
+
+
+def _habits(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
+    """What our people do: who has stopped, and whose mail is not all here."""
+    quiet = found["quiet"]
+    if quiet:
+        named = [f"{each['name'] or each['staff_id']} ({ago(each['last_at'], now)})" for each in quiet[:QUIET_NAMED]]
+        more = f" and {len(quiet) - QUIET_NAMED:,} more" if len(quiet) > QUIET_NAMED else ""
+        yield "Gone quiet", ", ".join(named) + more
+    lacking = [each for each in found["shares"] if each["missing"]]
+    if lacking:
+        told = [
+            f"{each['name'] or each['staff_id']} {100 * each['here'] // (each['here'] + each['missing'])} %"
+            f" ({each['missing']:,} missing)"
+            for each in lacking[:QUIET_NAMED]
+        ]
+        more = f" and {len(lacking) - QUIET_NAMED:,} more" if len(lacking) > QUIET_NAMED else ""
+        yield "Mail here", ", ".join(told) + more

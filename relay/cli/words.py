@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
+from relay.words import lasting, octets
+
+__all__ = ["ago", "in_full", "lasting", "many", "octets", "read", "when"]
+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -39,28 +43,6 @@ def in_full(written: str, zone: tzinfo | None = None) -> str:
 def ago(written: str, now: datetime) -> str:
     """How long ago: "3 min ago"."""
     return f"{lasting((now - read(written)).total_seconds())} ago"
-
-
-def lasting(seconds: float) -> str:
-    """A stretch of time, to the unit that matters."""
-    seconds = max(0.0, seconds)
-    for unit, name in ((365.25 * 86400, "year"), (86400, "day")):
-        if seconds >= unit:
-            number = int(seconds // unit)
-            return f"{number} {name}" + ("s" if number > 1 else "")
-    if seconds >= 3600:
-        return f"{int(seconds // 3600)} h"
-    return f"{int(seconds // 60)} min" if seconds >= 60 else f"{int(seconds)} s"
-
-
-def octets(number: int) -> str:
-    """A size: "1.4 MiB"."""
-    amount = float(number)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{number} B" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
 
 
 def many(number: int, one: str, several: str = "") -> str:

@@ -44,6 +44,7 @@ class Telling:
         self._started_at = time.time()
         self._restarts: deque[dict[str, int]] = deque(maxlen=HOUR)
         self._listener: Listener | None = None
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._refused = False
 
@@ -60,14 +61,15 @@ class Telling:
         if self._listener is not None:
             await self._listener.stop()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            self._stopping.set()  # not cancelled: a writing in its thread would outlive that, and what is removed
+            await self._task
         figures.remove(self.figures(), self._settings().store.path.parent)
 
     async def _keep_telling(self) -> None:
         while True:
-            await asyncio.sleep(figures.EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), figures.EVERY)
+                return
             now = self.figures()
             self._restarts.append(dict(now.restarts))
             await self._write(now)

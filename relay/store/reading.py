@@ -205,18 +205,10 @@ def outside_parties(db: sqlite.Connection, message: int) -> list[Row]:
     return rows(db, query, (message,))
 
 
-def counts(db: sqlite.Connection) -> Row:
-    """What `status` tells of the database: how much is in it, and when mail last came."""
-    [found] = rows(
-        db,
-        "SELECT (SELECT count(*) FROM message) AS messages, (SELECT count(*) FROM lead) AS leads,"
-        " (SELECT count(*) FROM staff WHERE left_at IS NULL) AS staff,"
-        " (SELECT count(*) FROM unresolved_message) AS unresolved,"
-        " (SELECT count(*) FROM message WHERE status = 'unparsed') AS unparsed,"
-        " (SELECT max(received_at) FROM envelope) AS last_capture_at,"
-        " (SELECT value FROM _relay WHERE name = 'filed_up_to') AS filed_up_to",
-    )
-    return found
+def filed_up_to(db: sqlite.Connection) -> str | None:
+    """The vault id up to which all mail has its outcome."""
+    row = db.execute("SELECT value FROM _relay WHERE name = 'filed_up_to'").fetchone()
+    return None if row is None else row[0]
 
 
 def _numbers(ids: Iterable[int]) -> str:

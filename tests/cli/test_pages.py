@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
 
-from relay.cli.health_page import judge, status_page
+from relay.cli.health_page import nagios, status_page
 from relay.cli.letter_page import letter_page
 from relay.cli.terminal import Screen, width
 from relay.cli.timeline_page import Names, message_list, timeline_page
 from relay.cli.words import ago, in_full, lasting, many, octets, when
+from relay.config.settings import Health
+from relay.health.figures import Figures
+from relay.health.judgement import judge
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)  # a Saturday
 
@@ -161,10 +166,13 @@ def test_numbers_are_said_as_people_say_them():
 
 
 WELL = {
-    "accepting": True, "filing": True, "backlog": 0, "oldest_waiting_at": None, "disk_free": 10 << 30, "wal_size": 0, "messages": 3,
-    "unresolved": 1, "unparsed": 0, "leads": 2, "staff": 1, "last_capture_at": "2026-03-14T11:00:00.000Z", "last_vault_id": "00000000-3",
-    "store": "/x/relay.db", "vault": "/x/vault", "store_size": 4096,
+    "accepting": True, "filing": True, "backlog": 0, "oldest_waiting_at": None, "disk_free": 10 << 30, "store_free": 10 << 30,
+    "vault_free": 10 << 30, "wal_size": 0, "messages": 3, "unresolved": 1, "unresolved_more": False, "unparsed": 0, "leads": 2, "staff": 1,
+    "last_capture_at": "2026-03-14T11:00:00.000Z", "last_vault_id": "00000000-3", "store": "/x/relay.db", "vault": "/x/vault",
+    "store_size": 4096, "search_size": 4096, "vault_size": 4096, "vault_segments": 1, "search_waits_since": None, "readers": [],
+    "quiet": [], "shares": [], "daemons": [], "not_seen": [], "recent": {"since": "2026-02-12T12:00:00.000Z", "messages": 4, "unresolved": 1},
 }  # fmt: skip
+DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
 
 
 @pytest.mark.parametrize(
@@ -172,19 +180,67 @@ WELL = {
     [
         ({}, "ok", ""),
         ({"accepting": False}, "critical", "start `bcc-relay serve`"),
+        ({"accepting": None, "filing": None}, "unknown", "cannot be seen by this user"),
         ({"filing": False}, "critical", "nothing is filed"),
-        ({"oldest_waiting_at": "2026-03-14T11:58:00.000Z"}, "warning", "mail has waited for 2 min"),
+        ({"oldest_waiting_at": "2026-03-14T11:57:00.000Z"}, "ok", ""),
+        ({"oldest_waiting_at": "2026-03-14T11:50:00.000Z"}, "warning", "mail has waited for 10 min"),
         ({"oldest_waiting_at": "2026-03-14T10:00:00.000Z"}, "critical", "mail has waited for 2 h"),
-        ({"disk_free": 500 << 20}, "warning", "make room"),
+        ({"disk_free": 700 << 20}, "warning", "make room"),
         ({"disk_free": 100 << 20}, "critical", "make room"),
         ({"wal_size": 1 << 30}, "warning", "keep a read open"),
+        ({"wal_size": 1 << 30, "readers": [{"pid": 77, "name": "php"}]}, "warning", "it is read by 77 php"),
+        ({"search_waits_since": "2026-03-14T11:00:00.000Z"}, "warning", "search is 1 h behind"),
+        ({"unparsed": 2}, "warning", "mail.unparsed in the log"),
+        ({"daemons": [{**DAEMON, "restarts_recent": {"filer": 3}}]}, "warning", "the filer died 3 times in an hour"),
+        (
+            {"daemons": [{**DAEMON, "commit_trouble": "vault: disk full"}]},
+            "critical",
+            "cannot be kept: vault: disk full",
+        ),
+        ({"daemons": [{**DAEMON, "commit_waits": 90.0}]}, "critical", "the disk has not answered for 1 min"),
+        ({"quiet": [{"staff_id": 1, "name": "Bob", "last_at": "2026-03-01T11:00:00.000Z"}]}, "ok", ""),
+        ({"shares": [{"staff_id": 1, "name": "Bob", "here": 1, "missing": 9}]}, "ok", ""),
     ],
 )
 def test_status_judges_as_monitoring_needs_it(changed, level, said):
     found = {**WELL, **changed}
-    judged, problems = judge(found, NOW)
-    assert judged == level
-    assert said in " ".join(problems)
-    lines = status_page({**found, "level": judged, "problems": problems}, Screen(), NOW)
-    assert lines[0].startswith(level.upper() + ": ")
-    assert "| backlog=0 messages=3 unresolved=1" in lines[0]
+    judged = judge(found, Health(), NOW)
+    assert judged.level == level
+    assert said in " ".join(judged.problems)
+    told = {**found, "level": judged.level, "problems": judged.problems}
+    assert status_page(told, Screen(), NOW)[0].startswith(level.upper() + ": ")
+    [line] = nagios(told, NOW)
+    assert line.startswith(level.upper() + ": ")
+    text, _, figures = line.partition(" | ")
+    assert "|" not in text
+    assert "messages=3 unresolved=1" in figures
+    assert all(re.fullmatch(r"[a-z_]+=-?[0-9.]+(s|%|B|)", each) for each in figures.split(" "))
+
+
+def test_status_names_who_has_gone_quiet_and_whose_mail_is_not_here():
+    found = {
+        **WELL, "level": "ok", "problems": [],
+        "quiet": [{"staff_id": n, "name": f"Rep \x1b[31m{n}", "last_at": "2026-03-01T12:00:00.000Z"} for n in range(7)],
+        "shares": [{"staff_id": 1, "name": "Bob", "here": 30, "missing": 10}, {"staff_id": 2, "name": "Eve", "here": 3, "missing": 0}],
+    }  # fmt: skip
+    page = "\n".join(status_page(found, Screen(), NOW))
+    assert "\x1b" not in page
+    assert "(13 days ago)" in page
+    assert "and 2 more" in page
+    assert "Bob 75 % (10 missing)" in page
+    assert "Eve" not in page
+
+
+def test_status_fits_a_narrow_terminal():
+    found = {
+        **WELL,
+        "level": "ok",
+        "problems": [],
+        "not_seen": ["the vault /var/lib/bcc-relay/vault: no right to look there"],
+    }
+    assert max(map(len, status_page(found, Screen(columns=44), NOW))) <= 44
+
+
+def test_status_of_a_database_that_cannot_be_read_is_one_line():
+    found = {"level": "critical", "problems": ["/x/relay.db: no such database"], "now": 0.0}
+    assert status_page(found, Screen(), NOW) == nagios(found, NOW) == ["CRITICAL: /x/relay.db: no such database"]

@@ -1,0 +1,107 @@
+"""The judgement: is what was seen well, worth a look, or a matter for an operator now? Pure.
+
+Every threshold stands here or in [health]; docs/health.md has them all with what to do. What people do (a
+colleague who hands in less mail, mail on no lead) is shown and never changes the level: nobody shall be
+woken for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from relay.config.settings import Health
+from relay.words import lasting, octets
+
+MIB = 1 << 20
+
+WAL_WARNING = 256 * MIB
+"""A write-ahead log of this size means that some reader holds it: no checkpoint can pass."""
+
+SEARCH_WARNING = 300.0
+"""Seconds that search may be behind: it is a second as a rule, minutes after an import."""
+
+RESTARTS_WARNING = 3
+"""Deaths of a process in an hour: one may be chance, three have a reason."""
+
+COMMIT_CRITICAL = 30.0
+"""Seconds that a commit of the vault may take: clients wait for it, and give up after minutes."""
+
+
+@dataclass(slots=True)
+class Judgement:
+    """`level` is 'ok', 'warning', 'critical' or 'unknown'; `problems` are sentences, the gravest first."""
+
+    critical: list[str] = field(default_factory=list)
+    warning: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def level(self) -> str:
+        return "critical" if self.critical else "warning" if self.warning else "unknown" if self.unknown else "ok"
+
+    @property
+    def problems(self) -> list[str]:
+        return [*self.critical, *self.warning, *self.unknown]
+
+
+def judge(found: Mapping[str, Any], limits: Health, now: datetime) -> Judgement:
+    """What is wrong with what `sight.look` found, each with what to do."""
+    told = Judgement()
+    _work(found, told)
+    _waiting(found, limits, now, told)
+    _room(found, limits, told)
+    _processes(found, told)
+    return told
+
+
+def _work(found: Mapping[str, Any], told: Judgement) -> None:
+    if found["accepting"] is None:
+        told.unknown.append("whether mail is accepted cannot be seen by this user, and no daemon says so")
+    elif not found["accepting"]:
+        told.critical.append("no mail is accepted: start `bcc-relay serve`")
+    elif not found["filing"]:
+        told.critical.append("nothing is filed: see the log of `bcc-relay serve`")
+
+
+def _waiting(found: Mapping[str, Any], limits: Health, now: datetime, told: Judgement) -> None:
+    waited = _seconds(found["oldest_waiting_at"], now)
+    if waited > limits.backlog_warning:
+        sentence = f"mail has waited for {lasting(waited)}: does a program hold the write lock of the database?"
+        (told.critical if waited > limits.backlog_critical else told.warning).append(sentence)
+    behind = _seconds(found["search_waits_since"], now)
+    if behind > SEARCH_WARNING:
+        told.warning.append(f"search is {lasting(behind)} behind: see search.* and indexer.* in the log")
+    if found["unparsed"]:
+        told.warning.append(f"{found['unparsed']:,} of the last day's mail not readable: see mail.unparsed in the log")
+
+
+def _room(found: Mapping[str, Any], limits: Health, told: Judgement) -> None:
+    free = found["disk_free"]
+    if free is not None and free < limits.disk_warning:
+        (told.critical if free < limits.disk_critical else told.warning).append(
+            f"only {octets(free)} of disk free: make room"
+        )
+    if found["wal_size"] > WAL_WARNING:
+        who = ", ".join(f"{each['pid']} {each['name']}".strip() for each in found["readers"])
+        ask = f"it is read by {who}" if who else "does a program keep a read open?"
+        told.warning.append(f"the write-ahead log has {octets(found['wal_size'])}: {ask}")
+
+
+def _processes(found: Mapping[str, Any], told: Judgement) -> None:
+    for daemon in found["daemons"]:
+        if daemon["commit_trouble"]:
+            told.critical.append(f"accepted mail cannot be kept: {daemon['commit_trouble']}")
+        elif daemon["commit_waits"] > COMMIT_CRITICAL:
+            told.critical.append(
+                f"the disk has not answered for {lasting(daemon['commit_waits'])}: mail waits for its 250"
+            )
+        for name, count in daemon["restarts_recent"].items():
+            if count >= RESTARTS_WARNING:
+                told.warning.append(f"the {name} died {count} times in an hour: see {name}.died in the log")
+
+
+def _seconds(since: str | None, now: datetime) -> float:
+    return (now - datetime.fromisoformat(since)).total_seconds() if since else 0.0

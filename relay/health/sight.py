@@ -1,0 +1,158 @@
+"""What can be seen of the relay from here and now, by this user. No judgement: `judgement` does that."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+from relay import sqlite
+from relay.config.settings import Settings
+from relay.health import figures
+from relay.health.figures import Figures
+from relay.lock import held
+from relay.mail.envelope import VaultId
+from relay.store import pulse, sizes
+from relay.store.connection import open_store
+from relay.store.facts import text_time
+from relay.vault import sizes as vault_sizes
+from relay.vault.failure import VaultError
+from relay.vault.reader import Reader
+
+T = TypeVar("T")
+
+READERS_FROM = 128 * 1024 * 1024
+"""Octets of write-ahead log from which we look who keeps a read open. A healthy log is a quarter of that."""
+
+READ_MARKS = range(123, 128)
+"""Octets of relay.db-shm that readers lock (the file format's WAL_READ_LOCK(0) to (4))."""
+
+USUAL_DAYS = 5
+"""Days with mail, among the last copies looked at, from which somebody counts as handing in regularly."""
+
+FORGOTTEN = timedelta(days=90)
+"""Who has handed in nothing for so long has not "gone quiet" any more: that is known, or should be `staff leave`."""
+
+
+def look(settings: Settings, now: datetime, *, own: Figures | None = None) -> dict[str, Any]:
+    """Everything that can be seen. Times are UTC text, sizes octets; `None`: this user may not see it.
+
+    `not_seen` says in sentences what that was. `own`: see `report`. Raises StoreError when the database cannot be
+    read at all.
+    """
+    store, vault = settings.store.path, settings.vault.path
+    not_seen: list[str] = []
+    with contextlib.closing(open_store(store, read_only=True, timeout=1.0)) as db:
+        found = pulse.pulse(db, now)
+        found["quiet"] = quiet(pulse.handed_in_by(db), now, timedelta(seconds=settings.health.quiet_after))
+        found["shares"] = pulse.shares(db, found["recent"]["since"])
+        found["search_waits_since"] = _try(lambda: pulse.search_waits_since(db, store), "search.db", not_seen)
+    daemons = figures.read(store.parent, now.timestamp())
+    if own is not None:
+        daemons = [own, *(each for each in daemons if (each.accepts, each.files) != (own.accepts, own.files))]
+    found["daemons"] = [asdict(each) for each in daemons]
+    found.update(_vault(vault, VaultId.read(found["filed_up_to"] or ""), not_seen))
+    if found["accepting"] is None and daemons:
+        found["accepting"] = any(each.accepts for each in daemons)
+        found["filing"] = any(each.files for each in daemons)
+    size = sizes.sizes(store)
+    found["store"], found["vault"] = str(store), str(vault)
+    found["store_size"], found["wal_size"], found["search_size"] = size.database, size.log, size.search
+    found["readers"] = readers(Path(f"{store}-shm")) if size.log > READERS_FROM else []
+    found["store_free"] = _try(lambda: _free(store.parent), f"disk of {store.parent}", not_seen)
+    found["vault_free"] = _try(lambda: _free(vault), f"disk of {vault}", not_seen)
+    frees = [free for free in (found["store_free"], found["vault_free"]) if free is not None]
+    found["disk_free"] = min(frees) if frees else None
+    found["not_seen"] = not_seen
+    return found
+
+
+def _try(question: Callable[[], T], what: str, not_seen: list[str]) -> T | None:
+    """The answer, or None and a sentence where this user gets none."""
+    try:
+        return question()
+    except (OSError, sqlite.Error, VaultError) as error:
+        refused = isinstance(error, PermissionError) or "unable to open" in str(error) or "readonly" in str(error)
+        not_seen.append(f"{what}: {'no right to look there' if refused else error}")
+        return None
+
+
+def _vault(path: Path, filed: VaultId | None, not_seen: list[str]) -> dict[str, Any]:
+    """What the vault tells, all None for who may not look into it."""
+    unseen = dict.fromkeys(
+        ("accepting", "filing", "backlog", "oldest_waiting_at", "last_vault_id", "vault_size", "vault_segments")
+    )
+
+    def seen() -> dict[str, Any]:
+        size = vault_sizes.sizes(path)
+        with Reader(path) as vault:
+            backlog = vault.count_after(filed)
+            waiting = vault.after(filed, 1, 1) if backlog else []
+            last = vault.last()
+        return {
+            "accepting": held(path / "writer.lock"),
+            "filing": held(path / "filer.lock"),
+            "backlog": backlog,
+            "oldest_waiting_at": text_time(waiting[0][1].envelope.received_at) if waiting else None,
+            "last_vault_id": str(last) if last else None,
+            "vault_size": size.octets,
+            "vault_segments": size.segments,
+        }
+
+    if path.exists() and not os.access(path, os.R_OK | os.X_OK):
+        not_seen.append(f"the vault {path}: no right to look there")
+        return dict(unseen)
+    return _try(seen, f"the vault {path}", not_seen) or dict(unseen)
+
+
+def quiet(people: list[tuple[int, str, list[str]]], now: datetime, after: timedelta) -> list[dict[str, Any]]:
+    """Who handed in mail regularly and has not for `after`, nor for twice their own longest pause.
+
+    Those whose last mail is older than `FORGOTTEN` are left out. Gives staff_id, name and last_at.
+    """
+    found = []
+    for id_, name, times in people:
+        days = sorted({datetime.fromisoformat(at).date() for at in times})
+        if len(days) < USUAL_DAYS:
+            continue
+        pause = max(later - earlier for earlier, later in pairwise(days))
+        silent = now - datetime.fromisoformat(times[0])
+        if max(after, 2 * pause) < silent < FORGOTTEN:
+            found.append({"staff_id": id_, "name": name, "last_at": times[0]})
+    return sorted(found, key=lambda person: str(person["last_at"]))
+
+
+def readers(shared: Path) -> list[dict[str, Any]]:
+    """The processes that read relay.db at this moment: pid and name. One of them may keep its read open for long.
+
+    Known from the kernel's table of locks (proc_locks(5)); processes of other containers are not in it.
+    """
+    pids: set[int] = set()
+    with contextlib.suppress(OSError, ValueError):
+        inode = str(shared.stat().st_ino)
+        for line in Path("/proc/locks").read_text("ascii", "replace").splitlines():
+            words = line.split()
+            # 12: POSIX  ADVISORY  READ 4711 fe:01:131085 124 124
+            if len(words) < 8 or words[1] != "POSIX" or words[3] != "READ" or words[5].rpartition(":")[2] != inode:
+                continue
+            if int(words[6]) in READ_MARKS and int(words[4]) > 0:  # 0: of another container
+                pids.add(int(words[4]))
+    return [{"pid": pid, "name": _name(pid)} for pid in sorted(pids)]
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
+    return ""
+
+
+def _free(folder: Path) -> int:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
