@@ -8,10 +8,11 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import Field, fields
 from typing import Any
 
 from relay.config import written
+from relay.config.loading import default
 from relay.config.settings import Settings
 
 WIDTH = 100
@@ -23,11 +24,6 @@ OPENING = """\
 # in the environment over both; `bcc-relay config show --origin` tells what is in effect and where it comes from.
 # Lines with "#" before a key show its default. Only the first two keys must be set.
 """
-
-
-def default(known: Field[Any]) -> Any:
-    """The value of a key that nobody has set."""
-    return known.default_factory() if known.default_factory is not MISSING else known.default
 
 
 def as_toml(known: Field[Any], value: Any) -> str:
