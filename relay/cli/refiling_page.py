@@ -46,7 +46,7 @@ class Count:
 
 def described(reread: Reread) -> list[dict[str, Any]]:
     """One result as objects for --json: only what changed, or could not be read."""
-    found = [
+    found: list[dict[str, Any]] = [
         {"message_id": each.message, "outcome": each.what, "into": each.into, "changes": _changes(each.changes)}
         for each in reread.renewed
     ]
