@@ -11,8 +11,7 @@ from relay.cli.command import Command, answer, as_json, say
 from relay.cli.opened import configuration, settle, store
 
 if TYPE_CHECKING:
-    from relay import sqlite
-    from relay.config.settings import Settings
+    pass
 
 
 @click.command(cls=Command)
@@ -57,6 +56,7 @@ def verify(context: click.Context, as_json: bool) -> None:
     the backlog has its outcome. Exit status 1 if there is any difference.
     """
     from relay.store.verify import verify as differences
+    from relay.work.standing import unaccounted
 
     settings = configuration(context).settings
     db = store(context, write=True)
@@ -66,7 +66,7 @@ def verify(context: click.Context, as_json: bool) -> None:
         found.append({"name": each.name, "sentence": each.sentence, "row": each.row})
         if not as_json:
             say([str(each)])
-    for vault_id in unaccounted(settings, db):
+    for vault_id in unaccounted(settings.vault.path, db):
         sentence = "every accepted mail before the backlog has its outcome"
         found.append({"name": "vault-outcome", "sentence": sentence, "row": {"vault_id": vault_id}})
         if not as_json:
@@ -76,23 +76,3 @@ def verify(context: click.Context, as_json: bool) -> None:
     elif not found:
         say(["ok: no differences"])
     context.exit(1 if found else 0)
-
-
-def unaccounted(settings: Settings, db: sqlite.Connection) -> list[str]:
-    """Vault ids that were accepted, are not in the backlog, and have no outcome."""
-    from relay.mail.envelope import VaultId
-    from relay.store.reading import filed_up_to
-    from relay.vault.reader import Reader
-
-    missing: list[str] = []
-    filed = VaultId.read(filed_up_to(db) or "")
-    if filed is None:
-        return missing
-    with Reader(settings.vault.path) as vault:
-        for vault_id in vault.ids():
-            query = "SELECT 1 FROM _vault_outcome WHERE epoch = ? AND number = ?"
-            if not db.execute(query, (vault_id.epoch, vault_id.number)).fetchone():
-                missing.append(str(vault_id))
-            if vault_id == filed:
-                break
-    return missing

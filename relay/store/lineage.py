@@ -30,6 +30,7 @@ from relay.log import log
 from relay.mail.envelope import VaultId
 from relay.store import filing, who
 from relay.store.connection import open_store
+from relay.store.migrations import MODE
 
 NAME = "feed.mark"
 """The mark's file, in the vault's folder: private, and not restored with relay.db."""
@@ -185,10 +186,17 @@ class Lineage:
                     begin_new_feed(transaction.execute, mark)
                 note_file(transaction.execute, self._path)
         if why is not None:
+            self._open_to_the_crm()
             log().warning("store.new_feed", why=f"relay.db: {why}; CRMs that follow the feed start over")
         self._note_who(writing, alive)
         self._keep()
         return why
+
+    def _open_to_the_crm(self) -> None:
+        """A file that somebody put here with `cp` has the rights that `cp` gave it, not those of a shared database."""
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):  # not ours to change: `doctor` tells
+                Path(f"{self._path}{suffix}").chmod(MODE)
 
     def keep(self, writing: Writing, alive: Callable[[], None] = lambda: None) -> None:
         """Write the mark if something was given out since. To be called often; does little."""
