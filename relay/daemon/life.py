@@ -73,6 +73,7 @@ class Life:
         """From start to end. Returns the exit status. Raises the one-line errors of the parts."""
         signals = Signals()
         async with AsyncExitStack() as parts:
+            parts.callback(signals.end)
             self._beside(parts, self._hurry(signals))
             for supervisor in reversed(self._kept):
                 parts.push_async_callback(self._leave, supervisor)

@@ -14,8 +14,11 @@ AGAIN_AFTER = 1.0
 """Seconds after which a second signal is meant: some supervisors send SIGTERM to us and then to the whole group."""
 
 
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 class Signals:
-    """Listens from construction to the end of the loop."""
+    """Listens from construction to `end`."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
@@ -24,9 +27,16 @@ class Signals:
         self._loop = asyncio.get_running_loop()
         self._stopped_at = 0.0
         self._terminal = _at_terminal()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        for number in HEARD:
+            self._loop.add_signal_handler(number, self._hang_up if number == signal.SIGHUP else self._stop)
+
+    def end(self) -> None:
+        """All is done: whoever tells us once more must not turn an orderly end into a death by a signal."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)  # for the moment without a handler
+        for number in HEARD:
+            self._loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
 
     def _stop(self) -> None:
         now = self._loop.time()
