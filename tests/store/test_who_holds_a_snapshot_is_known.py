@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,12 +26,12 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 @pytest.fixture
-def forgetful(store: Path, crm: Stranger) -> Iterator[Stranger]:
+def forgetful(store: Path, crm: Stranger) -> Stranger:
     """A CRM with a transaction that it has forgotten."""
     crm("INSERT INTO lead (name) VALUES ('Anna')")
     crm("BEGIN")
     crm("SELECT * FROM lead")
-    yield crm
+    return crm
 
 
 def write(path: Path, leads: int = 200) -> None:

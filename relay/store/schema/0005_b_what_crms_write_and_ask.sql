@@ -147,7 +147,7 @@ SELECT e.staff_id, e.id, m.id, e.received_at, e.route, m.subject,
 
 -- A virtual column is no octet in the file, so its formula can be replaced where it stands; making the table anew would
 -- lose the triggers and indexes that a CRM may have put on it. The old formula took a number for a Julian day (a year, a
--- Unix time) and made every view fail that met the word 'now'.
+-- Unix time) and answered the word 'now' with a riddle.
 PRAGMA writable_schema = ON;
 
 UPDATE sqlite_master
