@@ -81,13 +81,17 @@ def default(known: Field[Any]) -> Any:
 
 @dataclass(slots=True)
 class _Reading:
-    """One reading of everything, gathering mistakes as it goes. `setters`: who gave each key its value."""
+    """One reading of everything, gathering mistakes as it goes.
+
+    `setters`: who gave each key its value last. `sharers`: who else did, where values add up.
+    """
 
     file: Path
     environment: Mapping[str, str]
     files: list[File] = field(default_factory=list)
     found: Found = field(default_factory=dict)
     setters: dict[tuple[str, str], Source] = field(default_factory=dict)
+    sharers: dict[tuple[str, str], list[Source]] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
     @property
@@ -131,8 +135,14 @@ class _Reading:
         """The later one wins; only arrays of tables of several files add up."""
         content = self.found.setdefault(section, {})
         adds = SECTIONS[section][name].metadata["of"] is not None and isinstance(source, File)
-        content[name] = (*content.get(name, ()), *value) if adds else value
-        self.setters[section, name] = source
+        here = section, name
+        if adds and here in self.setters:
+            value = (*content.get(name, ()), *value)
+            self.sharers.setdefault(here, []).append(self.setters[here])
+        else:
+            self.sharers.pop(here, None)
+        content[name] = value
+        self.setters[here] = source
 
     def overrides(self) -> None:
         """BCC_RELAY__SECTION__KEY, which win over the files."""
@@ -210,7 +220,10 @@ class _Reading:
         return self.found.get(section, {}).get(name, default(SECTIONS[section][name]))
 
     def origins(self) -> dict[str, str]:
-        return {f"{section}.{name}": source.origin((section, name)) for (section, name), source in self.setters.items()}
+        found = {}
+        for here, last in self.setters.items():
+            found[".".join(here)] = ", ".join(each.origin(here) for each in (*self.sharers.get(here, ()), last))
+        return found
 
     def pending(self) -> Iterator[tuple[str, str]]:
         """Keys that were set and change nothing yet."""

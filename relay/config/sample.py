@@ -17,6 +17,9 @@ from relay.config.settings import Settings
 
 WIDTH = 100
 
+MARK = "<!-- From here on made by scripts/make_configuration_docs.py from relay/config/settings.py. -->"
+"""Stands in docs/configuration.md before what `reference` gives."""
+
 OPENING = """\
 # bcc-relay: configuration. Copy to /etc/bcc-relay/bcc-relay.toml, or name a file with -c.
 # `bcc-relay config check` tells every mistake at once. Unknown keys are mistakes.

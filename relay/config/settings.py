@@ -240,7 +240,6 @@ class Store:
         "would make it copy the whole database again and again).",
         values.choice("self", "external"),
         default="self",
-        live=False,
     )
 
 

@@ -196,6 +196,8 @@ class Life:
         try:
             await asyncio.gather(*(each.pause(FILER_GRACE) for each, _ in told))
             self.directory = directory(settings)
+            if self.vault:
+                self.vault.seal_after(sealed_after(settings.vault.keep))
             if self.server:
                 raise_descriptor_limit(settings.limits.connections)
                 self.server.adopt(settings.capture, settings.admission, settings.limits)

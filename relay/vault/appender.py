@@ -55,7 +55,7 @@ class Appender:
         self._connection: sqlite.Connection | None = connection
         self._next = next_number
         self._segment_size = segment_size
-        self._seal_after = seal_after
+        self.seal_after = seal_after
         self._clock = clock
         self._at = at
         self._size = _size(connection)
@@ -147,7 +147,7 @@ class Appender:
         Retention unlinks whole sealed segments; where little mail comes none would ever be full. Raises what
         stood in the way; it is tried again the next time.
         """
-        if self._seal_after is None or self._clock() - self._begun < self._seal_after:
+        if self.seal_after is None or self._clock() - self._begun < self.seal_after:
             return
         with self.checkpointer.turn:
             if self._connection is None:

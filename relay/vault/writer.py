@@ -198,6 +198,10 @@ class Vault:
         """Does the writer live, is no commit stuck for more than `within` seconds, did the last one succeed?"""
         return self._thread.is_alive() and self.stalled() < within and self._trouble is None
 
+    def seal_after(self, seconds: float | None) -> None:
+        """Go by another age of segments from now on; see `open`."""
+        self._appender.seal_after = seconds
+
     def knock(self) -> None:
         """Ask the writer to show that it turns, also when no mail comes. `unanswered` tells what becomes of it."""
         if self._knocked is None and not self._closed:

@@ -63,6 +63,7 @@ def test_a_list_is_replaced_and_tables_add_up(folder: Folder) -> None:
     assert settings.capture.addresses == ("post@crm.example.org",)
     networks = [each.networks for each in settings.admission.upstream]
     assert networks == [(ip_network("192.0.2.1"),), (ip_network("192.0.2.2"),)]
+    assert folder.load().origins["admission.upstream"] == f"{folder.file}:4, {folder.folder}/conf.d/b.toml:1"
     only = folder.load(BCC_RELAY__ADMISSION__UPSTREAM='[{networks = ["192.0.2.3"]}]').settings
     assert [each.networks for each in only.admission.upstream] == [(ip_network("192.0.2.3"),)]
 
