@@ -16,6 +16,7 @@ _WHY = {
     "unparsed": "kept, but it could not be read",
     "internal": "mail among ourselves",
     "dismissed": "dismissed",
+    "lead-deleted": "its lead was deleted",
     "no-lead": "no lead has this address",
     "no-outside-party": "nobody outside is on it",
     "sender-not-recovered": "the forward does not say who wrote it",
