@@ -40,6 +40,7 @@ class Replacing(Transaction):
             record = facts_only(record)
         elif bare:
             self._db.execute("DELETE FROM _facts_only WHERE message_id = ?", (message,))
+        old = self._db.execute(f"SELECT {_COLUMNS} FROM message WHERE id = ?", (message,)).fetchone()
         thread = self._thread_again(message, record)
         row = (
             record.message_id, thread, record.verdict.direction.value, record.verdict.reason, record.automatic,
@@ -47,7 +48,6 @@ class Replacing(Transaction):
             text_time(record.originated_at), record.date_source, record.size, record.snippet,
             record.attachment_count, record.outcome, json.dumps(record.defects), record.parser,
         )  # fmt: skip
-        old = self._db.execute(f"SELECT {_COLUMNS} FROM message WHERE id = ?", (message,)).fetchone()
         different = [
             old[:-1] != row[:-1],
             self._replace_text(message, record),
