@@ -87,6 +87,16 @@ def test_our_domains_change_for_the_filer_and_the_views(relay: Relay, systemd: S
     assert relay.sql("SELECT direction FROM message ORDER BY id") == [["outgoing"], ["incoming"]]
 
 
+def test_what_is_kept_of_unknown_mail_changes(relay: Relay, systemd: Systemd) -> None:
+    kept = relay.send(mail(1))
+    relay.filed(*kept)
+    write(relay, "[company]", '[filing]\nunknown = "facts"\n[company]')
+    hang_up(relay, systemd)
+    relay.filed(*relay.send(mail(2)))
+    told = "SELECT m.subject FROM message m JOIN message_text t ON t.message_id = m.id WHERE t.text <> ''"
+    assert relay.sql(told) == [["hello 1"]]
+
+
 def test_size_and_networks_change_for_new_sessions_only(relay: Relay, systemd: Systemd) -> None:
     with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as early:
         early.ehlo()

@@ -20,6 +20,7 @@ CHILDREN = {
     "short-lived": LIFE + "os._exit(3)",
     "silent": LIFE + "import time; time.sleep(60)",
     "mute": LIFE + "import time; os.close(1); time.sleep(60)",
+    "obedient": LIFE + "while os.read(0, 1) not in (b'!', b''): pass\nprint('left', file=out)",
     "deaf": LIFE + "import time\nwhile True: os.write(1, b'.'); time.sleep(0.05)",
 }
 
@@ -134,3 +135,63 @@ def test_a_process_in_trouble_does_not_spin_in_its_last_words() -> None:
         [sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True
     )
     assert 1 <= int(done.stderr) <= 10
+
+
+def test_a_paused_child_is_gone_and_another_command_goes_on(out: Path) -> None:
+    async def story() -> None:
+        supervisor = Supervisor("child", child("obedient", out))
+        supervisor.start()
+        await until(out, 1, "born")
+        await supervisor.pause(20)
+        assert supervisor.pid is None
+        assert out.read_text().split()[-1] == "left"
+        supervisor.resume(child("faithful", out))
+        await until(out, 1, "woken")
+        assert supervisor.restarts == 0, "it was no death"
+        assert await supervisor.stop(20)
+
+    asyncio.run(story())
+    assert out.read_text().split() == ["born", "left", "born", "woken", "finished"]
+
+
+def test_a_child_that_does_not_make_way_is_killed(out: Path) -> None:
+    async def story() -> None:
+        supervisor = Supervisor("child", child("deaf", out))
+        supervisor.start()
+        await until(out, 1, "born")
+        with capture_logs() as logs:
+            await supervisor.pause(0.2)
+        assert supervisor.pid is None
+        assert [each["event"] for each in logs] == ["child.stuck"]
+        supervisor.resume(child("faithful", out))
+        await until(out, 1, "woken")
+        assert await supervisor.stop(20)
+
+    asyncio.run(story())
+
+
+def test_a_child_that_waits_to_be_started_again_is_paused_at_once(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "PAUSES", (60.0,))
+
+    async def story() -> None:
+        supervisor = Supervisor("child", child("short-lived", out))
+        supervisor.start()
+        await until(out, 1, "born")
+        await supervisor.pause(20)
+        supervisor.resume(child("faithful", out))
+        await until(out, 1, "woken")
+        assert await supervisor.stop(20)
+
+    asyncio.run(story())
+
+
+def test_a_paused_child_may_be_stopped(out: Path) -> None:
+    async def story() -> None:
+        supervisor = Supervisor("child", child("obedient", out))
+        supervisor.start()
+        await until(out, 1, "born")
+        await supervisor.pause(20)
+        assert await supervisor.stop(20)
+
+    asyncio.run(story())
+    assert out.read_text().split() == ["born", "left"]
