@@ -1,4 +1,4 @@
-"""`unresolved`, `attach`, `detach`: a person's word, which beats every rule."""
+"""`unresolved`, `attach`, `detach`, `visibility`: a person's word, which beats every rule."""
 
 from __future__ import annotations
 
@@ -88,3 +88,22 @@ def detach(context: click.Context, message: str, lead: str) -> None:
     db = store(context, write=True)
     write(db, find_message(db, message), find_lead(db, lead))
     settle(db)
+
+
+@click.command(cls=Command)
+@click.argument("message")
+@click.argument("who", type=click.Choice(["all", "responsible", "withdrawn"]))
+@click.pass_context
+def visibility(context: click.Context, message: str, who: str) -> None:
+    """Say who may see a message.
+
+    all: everybody. responsible: only programs that know who looks show it (lead_timeline_all). withdrawn: nobody;
+    timelines, search and the unresolved list leave it out. Nothing is deleted, and it can be changed again.
+    """
+    from relay.store.finding import find_message
+    from relay.store.people import show_to
+
+    db = store(context, write=True)
+    number = find_message(db, message)
+    if not show_to(db, number, who):
+        say([f"message {number}: it was {who} before"])

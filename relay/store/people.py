@@ -192,6 +192,21 @@ def dismiss(db: sqlite.Connection, message: int) -> bool:
     return True
 
 
+def show_to(db: sqlite.Connection, message: int, visibility: str) -> bool:
+    """Who may see a message: 'all', 'responsible' or 'withdrawn'. Returns False when it was so before.
+
+    A CRM may write `message.visibility` itself; the change feed tells either, and timelines, search and lists
+    for everybody show 'all' only.
+    """
+    with writing(db):
+        (before,) = db.execute("SELECT visibility FROM message WHERE id = ?", (message,)).fetchone()
+        if before == visibility:
+            return False
+        db.execute("UPDATE message SET visibility = ? WHERE id = ?", (visibility, message))
+        _audit(db, "visibility", "message", message, {"before": before, "after": visibility})
+    return True
+
+
 def thread_of(db: sqlite.Connection, message: int) -> list[int]:
     """All messages of the thread of `message`, itself included."""
     found = db.execute(

@@ -36,9 +36,10 @@ locks that this process has on it, those of SQLite's connections among them."""
 class Holder:
     """A process with a snapshot (or the write lock) at this moment.
 
-    `pid` None: it runs where we cannot see it (another container). `program`: its command line, cut.
-    `behind`: octets written to the log since its snapshot; 0: it reads what is newest, as anybody does
-    for a moment. `ours`: the relay's filer, which holds one on purpose, or another process of bcc-relay.
+    `pid` None: it runs where we cannot see it (another container). `program`: the first two words of its
+    command line (the others may be secrets). `behind`: octets written to the log since its snapshot; 0: it
+    reads what is newest, as anybody does for a moment. `ours`: the relay's filer, which holds one on
+    purpose, or another process of bcc-relay.
     """
 
     pid: int | None
@@ -126,7 +127,7 @@ def _holder(pid: int | None, behind: int) -> Holder:
     if pid is not None:
         with contextlib.suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
-    told = "".join(c if c.isprintable() else "?" for c in " ".join(words))[:120]
+    told = "".join(c if c.isprintable() else "?" for c in " ".join(words[:2]))[:120]
     ours = "relay.work" in words or any(word.rpartition("/")[2] == "bcc-relay" for word in words[:2])
     return Holder(pid, told or "?", behind, ours)
 

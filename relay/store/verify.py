@@ -92,6 +92,11 @@ def schema_differences(connection: sqlite.Connection) -> Iterator[Difference]:
             yield Difference("schema", "no trigger of a stranger on our tables", {"trigger": name, "table": table})
 
 
+def objects_of_ours() -> set[tuple[str, str]]:
+    """(kind, name) of every table, view, index and trigger that our schema files make."""
+    return set(_schema())
+
+
 def _schema() -> dict[tuple[str, str], str]:
     """(kind, name) -> SQL of everything that our schema files make, found out by making it in memory."""
     connection = sqlite.connect_memory()
