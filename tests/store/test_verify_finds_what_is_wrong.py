@@ -27,6 +27,8 @@ BROKEN = {
     "crm-time": "INSERT INTO staff (name, left_at) VALUES ('Rep', 'last week')",
     "deal-time": "INSERT INTO deal (lead_id, opened_at) VALUES (1, 'May')",
     "address-empty": "INSERT INTO lead_address (lead_id, address) VALUES (1, 'Anna')",
+    "facts-only": "INSERT INTO _facts_only VALUES (1)",
+    "facts-only ": "UPDATE message SET defects = '[\"text-not-kept\"]'",
     "schema": "DROP VIEW lead_timeline",
     "schema ": "ALTER TABLE lead ADD COLUMN color",
 }

@@ -170,3 +170,16 @@ SELECT id AS deal_id, opened_at, closed_at FROM deal
 -- address-empty: an address of a lead or of our people has an @
 SELECT 'lead_address' AS entity, id, address FROM lead_address WHERE address_key NOT LIKE '%_@_%'
 UNION ALL SELECT 'staff_address', id, address FROM staff_address WHERE address_key NOT LIKE '%_@_%';
+
+-- facts-only: mail of which only facts are kept says so, and has no text and no parts
+SELECT m.id AS message_id, m.defects
+  FROM message m
+ WHERE (instr(m.defects, '"text-not-kept"') > 0) <> EXISTS (SELECT 1 FROM _facts_only f WHERE f.message_id = m.id)
+UNION ALL
+SELECT f.message_id, 'has a body'
+  FROM _facts_only f
+ WHERE EXISTS (SELECT 1 FROM message_text t
+                WHERE t.message_id = f.message_id AND t.text || t.quoted || t.html || t.note <> '')
+    OR EXISTS (SELECT 1 FROM part p WHERE p.message_id = f.message_id)
+UNION ALL
+SELECT f.message_id, 'no message' FROM _facts_only f WHERE f.message_id NOT IN (SELECT id FROM message);
