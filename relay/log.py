@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, TextIO, cast
 
 import structlog
@@ -151,8 +151,11 @@ def _thread_died(died: threading.ExceptHookArgs) -> None:
     log().error("thread.died", name=name, exc_info=died.exc_value)
 
 
-def _failed(_: object, error: BaseException, __: object) -> None:
-    log().error("process.failed", exc_info=error)
+def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        log().error("process.failed", exc_info=error)
 
 
 def _listen_to_libraries() -> None:
@@ -163,7 +166,7 @@ def _listen_to_libraries() -> None:
     if not any(isinstance(each, _Libraries) for each in root.handlers):
         root.addHandler(_Libraries(logging.WARNING))
     threading.excepthook = _thread_died
-    sys.excepthook = cast(Any, _failed)
+    sys.excepthook = _failed
 
 
 TELLING = 1.0

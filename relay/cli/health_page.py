@@ -93,6 +93,8 @@ def _facts(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]
     else:
         yield "Search", f"in step, {octets(found['search_size'])}"
     yield "Database", f"{found['store']}, {octets(found['store_size'])}, write-ahead log {octets(found['wal_size'])}"
+    for each in found["snapshots"]:
+        yield "Read open", f"process {each['pid'] or '?'} ({each['program']}), {octets(each['behind'])} written since"
     size = found["vault_size"]
     yield "Vault", found["vault"] + (f", {octets(size)} in {many(found['vault_segments'], 'file')}" if size else "")
     if found["disk_free"] is not None:

@@ -7,7 +7,7 @@ woken for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,7 +69,9 @@ def _work(found: Mapping[str, Any], told: Judgement) -> None:
 def _waiting(found: Mapping[str, Any], limits: Health, now: datetime, told: Judgement) -> None:
     waited = _seconds(found["oldest_waiting_at"], now)
     if waited > limits.backlog_warning:
-        sentence = f"mail has waited for {lasting(waited)}: does a program hold the write lock of the database?"
+        who = _who(found["writers"])
+        ask = f"the write lock is held by {who}" if who else "does a program hold the write lock of the database?"
+        sentence = f"mail has waited for {lasting(waited)}: {ask}"
         (told.critical if waited > limits.backlog_critical else told.warning).append(sentence)
     behind = _seconds(found["search_waits_since"], now)
     if behind > SEARCH_WARNING:
@@ -85,8 +87,8 @@ def _room(found: Mapping[str, Any], limits: Health, told: Judgement) -> None:
             f"only {octets(free)} of disk free: make room"
         )
     if found["wal_size"] > WAL_WARNING:
-        who = ", ".join(f"{each['pid']} {each['name']}".strip() for each in found["readers"])
-        ask = f"it is read by {who}" if who else "does a program keep a read open?"
+        who = _who(found["snapshots"])
+        ask = f"a read is kept open by {who}" if who else "does a program keep a read open?"
         told.warning.append(f"the write-ahead log has {octets(found['wal_size'])}: {ask}")
 
 
@@ -101,6 +103,10 @@ def _processes(found: Mapping[str, Any], told: Judgement) -> None:
         for name, count in daemon["restarts_recent"].items():
             if count >= RESTARTS_WARNING:
                 told.warning.append(f"the {name} died {count} times in an hour: see {name}.died in the log")
+
+
+def _who(holders: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"process {each['pid'] or '?'} ({each['program']})" for each in holders)
 
 
 def _seconds(since: str | None, now: datetime) -> float:

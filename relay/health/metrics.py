@@ -144,6 +144,11 @@ def _level(seen: Seen) -> Iterator[Sample]:
     yield "", {}, float(LEVELS[seen["level"]])
 
 
+def _snapshot(seen: Seen) -> Iterator[Sample]:
+    if seen["snapshots_seen"]:
+        yield "", {}, float(max((each["behind"] for each in seen["snapshots"]), default=0))
+
+
 def _quiet(seen: Seen) -> Iterator[Sample]:
     yield "", {}, float(len(seen["quiet"]))
 
@@ -203,6 +208,12 @@ METRICS = (
     Metric("bcc_relay_search_lag_seconds", "gauge", "How far search is behind", _search),
     Metric("bcc_relay_store_bytes", "gauge", "Size of relay.db", _value("store_size")),
     Metric("bcc_relay_store_wal_bytes", "gauge", "Size of the write-ahead log of relay.db", _value("wal_size")),
+    Metric(
+        "bcc_relay_held_snapshot_bytes",
+        "gauge",
+        "What was written since the oldest read that a program keeps open, 0 without one",
+        _snapshot,
+    ),
     Metric("bcc_relay_search_bytes", "gauge", "Size of search.db with its log", _value("search_size")),
     Metric("bcc_relay_vault_bytes", "gauge", "Size of the vault", _value("vault_size")),
     Metric("bcc_relay_vault_segments", "gauge", "Files of the vault", _value("vault_segments")),

@@ -18,7 +18,7 @@ from relay.health import figures
 from relay.health.figures import Figures
 from relay.lock import held
 from relay.mail.envelope import VaultId
-from relay.store import pulse, sizes
+from relay.store import pulse, readers, sizes
 from relay.store.connection import open_store
 from relay.store.facts import text_time
 from relay.vault import sizes as vault_sizes
@@ -27,11 +27,8 @@ from relay.vault.reader import Reader
 
 T = TypeVar("T")
 
-READERS_FROM = 128 * 1024 * 1024
-"""Octets of write-ahead log from which we look who keeps a read open. A healthy log is a quarter of that."""
-
-READ_MARKS = range(123, 128)
-"""Octets of relay.db-shm that readers lock (the file format's WAL_READ_LOCK(0) to (4))."""
+SNAPSHOT = 1 << 20
+"""Octets written since from which a snapshot is told: less is a reader at work."""
 
 USUAL_DAYS = 5
 """Days with mail, among the last copies looked at, from which somebody counts as handing in regularly."""
@@ -64,7 +61,7 @@ def look(settings: Settings, now: datetime, *, own: Figures | None = None) -> di
     size = sizes.sizes(store)
     found["store"], found["vault"] = str(store), str(vault)
     found["store_size"], found["wal_size"], found["search_size"] = size.database, size.log, size.search
-    found["readers"] = readers(Path(f"{store}-shm")) if size.log > READERS_FROM else []
+    found.update(_holders(store))
     found["store_free"] = _try(lambda: _free(store.parent), f"disk of {store.parent}", not_seen)
     found["vault_free"] = _try(lambda: _free(vault), f"disk of {vault}", not_seen)
     frees = [free for free in (found["store_free"], found["vault_free"]) if free is not None]
@@ -128,28 +125,18 @@ def quiet(people: list[tuple[int, str, list[str]]], now: datetime, after: timede
     return sorted(found, key=lambda person: str(person["last_at"]))
 
 
-def readers(shared: Path) -> list[dict[str, Any]]:
-    """The processes that read relay.db at this moment: pid and name. One of them may keep its read open for long.
-
-    Known from the kernel's table of locks (proc_locks(5)); processes of other containers are not in it.
-    """
-    pids: set[int] = set()
-    with contextlib.suppress(OSError, ValueError):
-        inode = str(shared.stat().st_ino)
-        for line in Path("/proc/locks").read_text("ascii", "replace").splitlines():
-            words = line.split()
-            # 12: POSIX  ADVISORY  READ 4711 fe:01:131085 124 124
-            if len(words) < 8 or words[1] != "POSIX" or words[3] != "READ" or words[5].rpartition(":")[2] != inode:
-                continue
-            if int(words[6]) in READ_MARKS and int(words[4]) > 0:  # 0: of another container
-                pids.add(int(words[4]))
-    return [{"pid": pid, "name": _name(pid)} for pid in sorted(pids)]
-
-
-def _name(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
-    return ""
+def _holders(store: Path) -> dict[str, Any]:
+    """The programs of others that keep a snapshot of relay.db, and those that write to it, at this moment."""
+    holding = readers.held(store)
+    return {
+        "snapshots_seen": os.access("/proc/locks", os.R_OK),  # not in a service with ProcSubset=pid
+        "snapshots": [
+            {"pid": each.pid, "program": each.program, "behind": each.behind}
+            for each in holding.in_the_way
+            if each.behind >= SNAPSHOT
+        ],
+        "writers": [{"pid": each.pid, "program": each.program} for each in holding.writers if not each.ours],
+    }
 
 
 def _free(folder: Path) -> int:

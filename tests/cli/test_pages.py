@@ -169,7 +169,7 @@ WELL = {
     "accepting": True, "filing": True, "backlog": 0, "oldest_waiting_at": None, "disk_free": 10 << 30, "store_free": 10 << 30,
     "vault_free": 10 << 30, "wal_size": 0, "messages": 3, "unresolved": 1, "unresolved_more": False, "unparsed": 0, "leads": 2, "staff": 1,
     "last_capture_at": "2026-03-14T11:00:00.000Z", "last_vault_id": "00000000-3", "store": "/x/relay.db", "vault": "/x/vault",
-    "store_size": 4096, "search_size": 4096, "vault_size": 4096, "vault_segments": 1, "search_waits_since": None, "readers": [],
+    "store_size": 4096, "search_size": 4096, "vault_size": 4096, "vault_segments": 1, "search_waits_since": None, "snapshots": [], "writers": [],
     "quiet": [], "shares": [], "daemons": [], "not_seen": [], "recent": {"since": "2026-02-12T12:00:00.000Z", "messages": 4, "unresolved": 1},
 }  # fmt: skip
 DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
@@ -188,7 +188,16 @@ DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
         ({"disk_free": 700 << 20}, "warning", "make room"),
         ({"disk_free": 100 << 20}, "critical", "make room"),
         ({"wal_size": 1 << 30}, "warning", "keep a read open"),
-        ({"wal_size": 1 << 30, "readers": [{"pid": 77, "name": "php"}]}, "warning", "it is read by 77 php"),
+        (
+            {"wal_size": 1 << 30, "snapshots": [{"pid": 77, "program": "php x|y", "behind": 9 << 20}]},
+            "warning",
+            "a read is kept open by process 77 (php x|y)",
+        ),
+        (
+            {"oldest_waiting_at": "2026-03-14T10:00:00.000Z", "writers": [{"pid": None, "program": "?"}]},
+            "critical",
+            "the write lock is held by process ? (?)",
+        ),
         ({"search_waits_since": "2026-03-14T11:00:00.000Z"}, "warning", "search is 1 h behind"),
         ({"unparsed": 2}, "warning", "mail.unparsed in the log"),
         ({"daemons": [{**DAEMON, "restarts_recent": {"filer": 3}}]}, "warning", "the filer died 3 times in an hour"),
