@@ -11,12 +11,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from itertools import islice
+from pathlib import Path
 
 from relay import sqlite
+from relay.log import log
+from relay.store.connection import open_store
 from relay.store.migrations import scripts, statements
 
 SHOWN = 1000
 """Rows shown of one invariant: enough to see the pattern, few enough for a terminal."""
+
+TOLD = 20
+"""Differences of the schema told in the log at a start; `bcc-relay verify` shows all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,19 @@ def schema_differences(connection: sqlite.Connection) -> Iterator[Difference]:
     for (kind, name), (table, _) in found.items():
         if kind == "trigger" and (kind, name) not in ours and table in tables:
             yield Difference("schema", "no trigger of a stranger on our tables", {"trigger": name, "table": table})
+
+
+def tell_strange_schema(path: Path) -> None:
+    """Say in the log what is not as we made it; a stranger's trigger runs as us. Nothing is refused for it.
+
+    To be called at each start, by a process that has time: it takes some 50 ms. Raises StoreError, sqlite.Error.
+    """
+    connection = open_store(path, read_only=True)
+    try:
+        for difference in islice(schema_differences(connection), TOLD):
+            log().warning("store.strange_schema", **difference.row, why=f"not so: {difference.sentence}")
+    finally:
+        connection.close()
 
 
 def objects_of_ours() -> set[tuple[str, str]]:

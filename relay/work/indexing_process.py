@@ -18,6 +18,7 @@ from relay import sqlite
 from relay.store.migrations import awaits_upgrade
 from relay.store.opening import StoreError
 from relay.store.search import Indexer
+from relay.store.verify import tell_strange_schema
 from relay.work.lifeline import Gone, Lifeline
 
 LOOK = 0.2
@@ -53,6 +54,8 @@ def run(store: Path) -> int:
             daemon.listen(LOOK)
             daemon.beat()
         with contextlib.closing(Indexer(store)) as indexer:
+            with contextlib.suppress(sqlite.Error):  # no business of search; but this process has the time
+                tell_strange_schema(store)
             while True:
                 indexer.must_be_there()
                 done = 0

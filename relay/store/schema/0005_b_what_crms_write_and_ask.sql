@@ -11,7 +11,8 @@ CREATE VIEW _parent ( -- What an incoming message answers, and by whose mail sys
   host                 -- right of the @ of that, lower case
 ) AS
 SELECT message_id, internet_message_id, lower(substr(internet_message_id, instr(internet_message_id, '@') + 1))
-  FROM _answer;
+  FROM _answer
+ WHERE instr(internet_message_id, '@') > 0;
 
 CREATE VIEW missing_message ( -- Mail of ours that a lead answered and that never reached us: in doubt it is not claimed. One row per answer and lead.
   internet_message_id, -- of the message that is missing, without angle brackets
