@@ -203,7 +203,7 @@ class Vault:
         self._appender.seal_after = seconds
 
     def knock(self) -> None:
-        """Ask the writer to show that it turns, also when no mail comes. `unanswered` tells what becomes of it."""
+        """Ask the writer to show that it turns and that the disk answers, also when no mail comes; see `unanswered`."""
         if self._knocked is None and not self._closed:
             self._knocked = time.monotonic()
             self._queue.put(KNOCK)
@@ -251,6 +251,8 @@ class Vault:
         if first is None:
             return False
         if isinstance(first, str):
+            # A commit would show that the disk answers; there is none to be made, so ask it for as little as possible.
+            self._lock.touch()
             self._knocked = None
             self._seal_by_age()
             return True

@@ -96,6 +96,35 @@ def test_systemd_hears_nothing_while_it_hangs(relay_running, systemd: Systemd, s
     relay.filed(*accepted)
 
 
+@pytest.mark.skipif(
+    os.getuid() != 0 or not (shutil.which("fsfreeze") and shutil.which("mkfs.ext4")),
+    reason="needs root, fsfreeze and mkfs.ext4",
+)
+def test_a_disk_that_hangs_is_noticed_though_no_mail_comes(relay_running, systemd: Systemd) -> None:
+    relay = relay_running(start=False)
+    relay.vault.mkdir()
+    image = relay.folder / "image"
+    with image.open("wb") as file:
+        file.truncate(400 << 20)
+    made = subprocess.run(["mkfs.ext4", "-q", image], capture_output=True, check=False)
+    if made.returncode or subprocess.run(["mount", "-o", "loop", image, relay.vault], capture_output=True).returncode:
+        pytest.skip("may not mount")
+    try:
+        relay.start(environment=systemd.environment)
+        systemd.until("WATCHDOG=1", times=2)
+        subprocess.run(["fsfreeze", "-f", relay.vault], check=True)
+        systemd.hear(INTERVAL)
+        assert not [heard for heard in systemd.hear(3 * INTERVAL) if heard.startswith("WATCHDOG")]
+        subprocess.run(["fsfreeze", "-u", relay.vault], check=True)
+        systemd.until("WATCHDOG=1", times=2)
+        assert "vault.silent" in relay.log()
+        assert "vault.answers" in relay.log()
+    finally:
+        subprocess.run(["fsfreeze", "-u", relay.vault], capture_output=True, check=False)
+        relay.stop()
+        subprocess.run(["umount", "-l", relay.vault], check=False)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to mount a disk of its own")
 def test_a_full_disk_puts_mail_off_and_keeps_the_daemon_alive(relay_running, systemd: Systemd) -> None:
     relay = relay_running(start=False)
