@@ -15,6 +15,7 @@ from relay.cli.opened import configuration
 if TYPE_CHECKING:
     from relay.config.settings import Settings
     from relay.store.filing import Filing
+    from relay.work.rereading import Rereader
 
 PAGE = 500
 """Ids of messages looked up at once."""
@@ -98,13 +99,11 @@ def _outdated(store: Filing, *, everything: bool) -> Iterator[int]:
         after = found[-1]
 
 
-def _finish(settings: Settings, store: Filing, rereader: object) -> None:
+def _finish(settings: Settings, store: Filing, rereader: Rereader) -> None:
     """What a running daemon does by itself: messages to be looked at once more, threads, search."""
     from relay.lock import held
     from relay.store.search import Indexer
-    from relay.work.rereading import Rereader
 
-    assert isinstance(rereader, Rereader)  # noqa: S101  imported here only, for a quick --help
     if held(settings.vault.path / "filer.lock"):
         return
     while store.settle(lambda: None) or rereader.wanted():
