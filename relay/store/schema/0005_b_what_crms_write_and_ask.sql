@@ -155,8 +155,9 @@ UPDATE sqlite_master
    SET sql = (
  SELECT replace(replace(sql, '(strftime(''%Y-%m-%dT%H:%M:%fZ'', opened_at))', '(' || replace(formula, '{at}', 'opened_at') || ')'),
                 '(strftime(''%Y-%m-%dT%H:%M:%fZ'', closed_at))', '(' || replace(formula, '{at}', 'closed_at') || ')')
-   FROM (SELECT replace(
-         -- on one line, so that the comment stays beside its column: a date as text (SQL, ISO 8601, Ruby), Unix milliseconds, Unix seconds, JavaScript's Date as text
+   FROM (SELECT replace(replace(
+         -- A date as text (SQL, ISO 8601, Ruby), Unix milliseconds, Unix seconds, JavaScript's Date as text. All on one line,
+         -- so that the comment stays beside its column, and without a blank behind commas, where Django would cut it.
         'CASE
          WHEN {at} GLOB ''[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*''
          THEN strftime(''%Y-%m-%dT%H:%M:%fZ'',
@@ -171,7 +172,7 @@ UPDATE sqlite_master
                        substr({at}, 12, 4) || ''-''
                        || substr(''0'' || (instr(''JanFebMarAprMayJunJulAugSepOctNovDec'', substr({at}, 5, 3)) + 2) / 3, -2) || ''-''
                        || substr({at}, 9, 2) || '' '' || substr({at}, 17, 8) || substr({at}, 29, 3) || '':'' || substr({at}, 32, 2))
-         END', char(10) || '        ', '') AS formula))
+         END', char(10) || '        ', ''), ', ', ',') AS formula))
  WHERE type = 'table' AND name = 'deal';
 
 PRAGMA writable_schema = RESET;
