@@ -27,6 +27,7 @@ def file(context: click.Context) -> None:
     from relay.store.lineage import Lineage
     from relay.store.search import Indexer
     from relay.vault.reader import Reader
+    from relay.vault.segment import must_not_be_half_restored
     from relay.work.filer import Filer
     from relay.work.note import Note
     from relay.work.rereading import Rereader
@@ -36,6 +37,7 @@ def file(context: click.Context) -> None:
     vault = settings.vault.path
     if not vault.is_dir():
         raise click.ClickException(f"{vault}: there is no vault yet; `bcc-relay serve` makes it")
+    must_not_be_half_restored(vault)
     try:
         lock = Lock(vault / "filer.lock")
     except Taken:

@@ -243,9 +243,10 @@ def compare(
         else:
             found.differences += differs
     found.differences += _threads(live, scratch, chosen, apart)
+    told = {thread for thread in chosen.whole if not apart & _members(live, thread)}
     for message in sorted(chosen.messages - apart):
-        thread = live.execute("SELECT thread_id FROM message WHERE id = ?", (message,)).fetchone()[0]
-        whole = thread in chosen.whole and not apart.intersection(_members(live, thread))
+        (thread,) = live.execute("SELECT thread_id FROM message WHERE id = ?", (message,)).fetchone()
+        whole = thread in told
         ours, theirs = (
             [row for row in db.execute(_LEADS, (message,)) if whole or row[-1] != "thread"] for db in (live, scratch)
         )

@@ -100,10 +100,17 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
             folder.chmod(0o700)  # mail of everybody: not for the group, not for the CRM
-        if (folder / UNFINISHED_RESTORE).exists():
-            raise VaultError(f"vault: {folder}: a restore was interrupted here; run `bcc-relay restore` again")
     except OSError as error:
         raise explain(error, folder) from error
+    must_not_be_half_restored(folder)
+
+
+def must_not_be_half_restored(folder: Path) -> None:
+    """Raises a VaultError while a restore is under way in the vault's folder, or was interrupted there."""
+    if (folder / UNFINISHED_RESTORE).exists():
+        raise VaultError(
+            f"vault: {folder}: a restore was interrupted here; run `bcc-relay restore` again, with --force"
+        )
 
 
 def remove_unfinished(folder: Path) -> None:

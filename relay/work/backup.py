@@ -22,7 +22,7 @@ from relay.store.connection import open_store
 from relay.store.lineage import COPY, marks
 from relay.vault.copying import copy_segment
 from relay.vault.failure import VaultError
-from relay.vault.segment import Segment, segments, sync_folder
+from relay.vault.segment import Segment, must_not_be_half_restored, segments, sync_folder
 from relay.work.manifest import (
     LOCK,
     NAME,
@@ -108,6 +108,7 @@ def backup(
 
 def _may_read(vault: Path) -> None:
     try:
+        must_not_be_half_restored(vault)
         segments(vault)
     except FileNotFoundError:
         raise BackupError(f"{vault}: there is no vault; `bcc-relay serve` makes it") from None

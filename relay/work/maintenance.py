@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from relay import sqlite
 from relay.lock import Lock, Taken
+from relay.store import relation
 from relay.store.connection import open_store
 from relay.store.opening import StoreError
 from relay.store.verify import verify
 from relay.vault.failure import VaultError
 from relay.vault.retention import expire
+from relay.vault.segment import must_not_be_half_restored
 from relay.work.manifest import BackupError
 from relay.work.rebuilding import SAMPLE, Source, prove
 from relay.work.standing import unaccounted
 
 SHOWN = 20
 """Differences told of each job; `verify` and `rebuild --verify` tell all."""
+
+
+SETTLING = 10.0
+"""Seconds for setting right what CRMs wrote while no relay ran, before the database is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,10 @@ class Done:
 
 
 def maintain(source: Source, keep: float, *, sample: int = SAMPLE) -> Iterator[Done]:
-    """Do all jobs. `keep`: seconds for which accepted mail is kept. Raises BackupError when another one is at it."""
+    """Do all jobs. `keep`: seconds for which accepted mail is kept. Raises BackupError when another one is at it,
+    a VaultError after a restore that was interrupted.
+    """
+    must_not_be_half_restored(source.vault)
     try:
         lock = Lock(source.vault / "maintain.lock")
     except Taken as taken:
@@ -79,7 +89,10 @@ def _retention(source: Source, keep: float) -> tuple[bool, str, Sequence[str]]:
 
 def _verify(source: Source) -> tuple[bool, str, Sequence[str]]:
     """The invariants of the database, and an outcome for every accepted mail."""
-    with contextlib.closing(open_store(source.store, read_only=True)) as db:
+    with contextlib.closing(open_store(source.store)) as db:
+        end = time.monotonic() + SETTLING
+        while relation.settle(db) and time.monotonic() < end:
+            pass  # what a CRM wrote a moment ago and nobody has looked at yet is no difference
         found = [str(each) for each in verify(db)]
         found += [
             f"vault-outcome: {vault_id} was accepted and has no outcome" for vault_id in unaccounted(source.vault, db)

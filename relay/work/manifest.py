@@ -136,7 +136,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def becoming(path: Path) -> Iterator[Path]:
     """A new, private file to write, which is synced and becomes `path` when all went well. Raises OSError."""
     part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
+    _remove(part)  # of one that was killed: also its log, which SQLite would replay into ours
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         yield part
@@ -147,10 +147,14 @@ def becoming(path: Path) -> Iterator[Path]:
             os.close(descriptor)
         part.replace(path)
     except BaseException:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with contextlib.suppress(OSError):
-                Path(f"{part}{suffix}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            _remove(part)
         raise
+
+
+def _remove(part: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        Path(f"{part}{suffix}").unlink(missing_ok=True)
 
 
 def remove_others(folder: Path, manifest: Manifest) -> None:

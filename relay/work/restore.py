@@ -74,7 +74,10 @@ def restore(
     with told(vault, what), contextlib.ExitStack() as opened:
         again = (vault / UNFINISHED_RESTORE).exists()
         if not again:
+            made = not vault.exists()
             make_folder(vault)
+            if made:
+                _give(vault, vault.parent)
         for name in ("writer.lock", "filer.lock"):
             opened.enter_context(_ours(vault / name))
         _room(manifest, store, vault, store_too=store_too, vault_too=vault_too)

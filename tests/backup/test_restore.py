@@ -171,7 +171,8 @@ def test_a_restore_killed_at_any_step_is_finished_by_the_next(house, folder, ste
     house.run("file")
     killed_at(step, RESTORE, house.database, house.vault, folder)
     if step in STEPS[2:]:
-        assert "a restore was interrupted" in house.run("serve", status=1), "nothing is started in between"
+        for words in (("serve",), ("serve", "--only", "file"), ("file",), ("maintain",), ("backup", str(folder))):
+            assert "a restore was interrupted" in house.run(*words, status=1), "nothing is started in between"
     else:
         assert house.one("SELECT count(*) FROM message") == 7, "nothing has been moved"
     house.run("restore", str(folder), "--force")
@@ -305,3 +306,41 @@ def test_what_root_restores_belongs_to_whom_the_folders_belong(house, folder):
         assert path.stat().st_uid == 65534, path
     for path in (house.vault, house.database.parent):
         os.chown(path, 0, 0)
+
+
+def test_killed_at_any_moment_it_is_whole_afterwards(house, folder):
+    """Not only between our steps: also in the middle of a copy."""
+    house.accept(*house.mails(0, 400, size=20_000), segment_size=1_000_000)
+    house.run("file")
+    command = house.command("backup", str(folder))
+    for number in range(4):
+        killed_after(0.25 + number * 0.12, command)
+        house.run("status", status=None)
+    house.run("backup", str(folder))
+    assert not [name for name in tree(folder) if ".part" in name]
+    command = house.command("restore", str(folder), "--force")
+    for number in range(4):
+        killed_after(0.25 + number * 0.12, command)
+    house.run("restore", str(folder), "--force")
+    assert house.one("SELECT count(*) FROM message") == 400
+    assert "400 messages" in house.run("rebuild", "--verify", "--full")
+
+
+def killed_after(seconds: float, command: list[str]) -> None:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def test_a_lost_relay_db_is_made_anew_from_the_vault(house):
+    house.accept(*house.mails(0, 12), segment_size=70_000)
+    house.run("file")
+    before = subjects(house)
+    for path in house.database.parent.iterdir():
+        path.unlink()
+    house.run("file")
+    assert subjects(house) == before
+    house.run("rebuild", "--verify")
