@@ -8,7 +8,7 @@ from relay.cli.command import Command
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-@click.option("--sender", metavar="S", help="The envelope sender; '' or '<>' is the null one.")
+@click.option("--sender", metavar="S", help="The envelope sender; '' or '<>' is the null one. Default: $SENDER.")
 @click.option("--recipient", metavar="R...", help="The capture addresses; may also be given several times.")
 @click.option("--socket", metavar="PATH", help="The relay's LMTP socket; then no configuration is read.")
 def deliver(**_: str) -> None:

@@ -66,7 +66,7 @@ def _write(descriptor: int, line: str) -> None:
 
 
 def _deliver(words: Sequence[str], config: str | None) -> str:
-    given = read(words)
+    given = read(words, os.environ.get("SENDER"))
     sender = path(given["--sender"][0], "--sender")
     recipients = [path(one, "--recipient") for one in given["--recipient"]]
     settings = None
@@ -98,9 +98,10 @@ def _deliver(words: Sequence[str], config: str | None) -> str:
     return into_vault(settings, sender, recipients, as_sent(_message(settings.capture.max_size)))
 
 
-def read(words: Sequence[str]) -> dict[str, list[str]]:
+def read(words: Sequence[str], sender: str | None = None) -> dict[str, list[str]]:
     """The values of each option: `--sender S`, `--sender=S`, `--recipient R...` as often as one likes.
 
+    `sender`: what holds without --sender (Exim's pipes may not have it among their words, it stands in $SENDER).
     What follows an option is its value even if it begins with a dash: senders are strangers. Raises DeferredError.
     """
     found: dict[str, list[str]] = {option: [] for option in _OPTIONS}
@@ -127,6 +128,8 @@ def read(words: Sequence[str]) -> dict[str, list[str]]:
             raise DeferredError(f"{name} is given twice")
     if found["--socket"] == [""]:
         raise DeferredError("--socket has no value")
+    if not found["--sender"] and sender is not None:
+        found["--sender"] = [sender]
     if not found["--sender"]:
         raise DeferredError("--sender is missing; the null sender is --sender ''")
     if not found["--recipient"]:

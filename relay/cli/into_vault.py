@@ -26,7 +26,7 @@ from relay.vault.writer import Vault
 
 def into_vault(settings: Settings, sender: str, recipients: Sequence[str], content: bytes) -> str:
     """Keep one message. Returns `2.0.0 accepted as ID`. Raises DeferredError, VaultError, StoreError, OSError."""
-    envelope = _envelope(settings, sender, recipients)
+    envelope, refused = _envelope(settings, sender, recipients)
     folder = settings.vault.path
     nobody = "no relay listens on [capture] lmtp" if settings.capture.lmtp else "[capture] lmtp is not set"
     try:
@@ -49,26 +49,29 @@ def into_vault(settings: Settings, sender: str, recipients: Sequence[str], conte
         kept = asyncio.run(_put(vault, MailObject(envelope, content)))
     finally:
         vault.close()
-    return f"2.0.0 accepted as {kept}"
+    return f"2.0.0 accepted as {kept}{refused}"
 
 
 async def _put(vault: Vault, mail: MailObject) -> VaultId:
     return await vault.put(mail)
 
 
-def _envelope(settings: Settings, sender: str, recipients: Sequence[str]) -> Envelope:
-    """The envelope that an SMTP session would have made, by the same rules."""
+def _envelope(settings: Settings, sender: str, recipients: Sequence[str]) -> tuple[Envelope, str]:
+    """(the envelope that an SMTP session would have made, by the same rules; recipients that it would have refused)."""
     directory = Directory(domains=frozenset(settings.company.domains), capture=frozenset(settings.capture.addresses))
     mail = mail_argument(f"FROM:<{sender}> SMTPUTF8")
     if not isinstance(mail, MailArgument):
         raise DeferredError(f"--sender {sender!r}: {mail.text}")
     paths = []
+    refused = []
     for recipient in recipients:
         path = rcpt_argument(f"TO:<{recipient}>", utf8=True)
         refusal = path if isinstance(path, Reply) else admission.recipient(path, directory).refusal
         if refusal is not None:
-            raise DeferredError(f"--recipient {recipient!r}: {refusal.text}")
-        if not isinstance(path, Reply) and path not in paths:
+            refused.append(f"; not for {recipient}: {refusal}")
+        elif not isinstance(path, Reply) and path not in paths:
             paths.append(path)
+    if not paths:
+        raise DeferredError("".join(refused).removeprefix("; "))
     client = Client(f"unix:uid={os.getuid()},pid={os.getpid()}", "deliver")
-    return Envelope(mail.path, tuple(paths), client, datetime.now(UTC), admission.BY_DELIVER.reason)
+    return Envelope(mail.path, tuple(paths), client, datetime.now(UTC), admission.BY_DELIVER.reason), "".join(refused)

@@ -62,14 +62,24 @@ class LmtpClient:
         return None
 
     def send(self, sender: str, recipients: Sequence[str], content: bytes) -> str:
-        """Hand over one message, its lines ended with CRLF. Returns what was said about it: `accepted as ID`."""
+        """Hand over one message, its lines ended with CRLF. Returns what was said about it: `accepted as ID`.
+
+        Recipients that are refused for good are told behind it, if another one is taken: the relay has the message
+        then, and to try again would bring it only what it has. Raises RefusedError when nobody is taken.
+        """
         plain = sender.isascii() and all(map(str.isascii, recipients))
         parameters = f" SIZE={len(content)}"
         parameters += "" if content.isascii() else " BODY=8BITMIME"
         parameters += "" if plain else " SMTPUTF8"
         self._say(f"MAIL FROM:<{sender}>{parameters}", "250")
+        refused: list[str] = []
         for recipient in recipients:
-            self._say(f"RCPT TO:<{recipient}>", "250")
+            try:
+                self._say(f"RCPT TO:<{recipient}>", "250")
+            except RefusedError as error:
+                if not str(error).startswith("5") or len(refused) == len(recipients) - 1:
+                    raise
+                refused.append(f"; not for {recipient}: {error}")
         self._say("DATA", "354")
         stuffed = content.replace(b"\r\n.", b"\r\n..")
         self._socket.settimeout(KEEPING)
@@ -77,9 +87,9 @@ class LmtpClient:
             self._socket.sendall(b".")
         self._socket.sendall(stuffed)
         self._socket.sendall(b".\r\n")
-        said = [self._expect("250")[0] for _ in recipients]  # RFC 2033 §4.2: one for each
+        said = [self._expect("250")[0] for _ in recipients[len(refused) :]]  # RFC 2033 §4.2: one for each
         self._socket.sendall(b"QUIT\r\n")
-        return said[0]
+        return "".join(said[:1] + refused)
 
     def _say(self, line: str, wanted: str) -> list[str]:
         self._socket.sendall(line.encode("utf-8", "surrogateescape") + b"\r\n")

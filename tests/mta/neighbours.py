@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def until(condition, what):
-    """Wait until it holds."""
+    """Wait until it holds; `what` (or what it returns) is told when it does not."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what() if callable(what) else what}"
@@ -110,7 +110,8 @@ class Neighbours:
     def filed(self, message_id: str) -> dict[str, object]:
         """What the database says of the one message with this Message-ID, once it is there."""
         relay = self.relay
-        relay.until("SELECT count(*) FROM message WHERE internet_message_id = ?", message_id.strip("<>"))
+        asked = "SELECT count(*) FROM message WHERE internet_message_id = ?"
+        until(lambda: relay.sql(asked, message_id.strip("<>"))[0][0], lambda: f"{message_id} in\n{self.log()[-3000:]}")
         ((number, direction, reason, staff, defects),) = relay.sql(
             "SELECT m.id, m.direction, m.direction_reason, s.name, m.defects FROM message m "
             "LEFT JOIN staff s ON s.id = m.staff_id WHERE m.internet_message_id = ?", message_id.strip("<>"),
@@ -145,7 +146,7 @@ class Postfix(Neighbours):
     """Postfix with our lines in its main.cf and master.cf. `way`: 'lmtp', 'smtp' or 'pipe'."""
 
     def __init__(self, way: str, main_cf: str = "") -> None:
-        super().__init__(way, "postfix")
+        super().__init__(way, "nobody" if way == "pipe" else "postfix")  # a pipe may not have the group of Postfix
         self.config, self.mail = self.folder / "etc", self.folder / "mail"
         for path in (self.config, self.folder / "queue", self.folder / "data", self.mail):
             path.mkdir()
@@ -230,7 +231,7 @@ class Exim(Neighbours):
                 routers = routers.replace(f"#{line}", line)
         self.config = self.folder / "exim.conf"
         self.config.write_text(
-            f"primary_hostname = mail.example.org\nspool_directory = {spool}\nlog_file_path = {logs}/%slog\n"
+            f"exim_path = {EXIM}\nprimary_hostname = mail.example.org\nspool_directory = {spool}\nlog_file_path = {logs}/%slog\n"
             f"daemon_smtp_ports = {self.port}\nlocal_interfaces = 127.0.0.1\nhost_lookup =\nrfc1413_hosts =\n"
             "acl_smtp_rcpt = accept\ndomainlist local_domains = example.org\nnever_users =\nkeep_environment =\n"
             "tls_advertise_hosts =\nqueue_run_max = 2\nlog_selector = +smtp_confirmation\n"

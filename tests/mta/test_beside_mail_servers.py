@@ -78,7 +78,9 @@ def test_mail_among_us_is_internal(mta, name):
 def test_a_capture_address_in_bcc_beside_the_copies_is_no_second_copy(mta, name):
     mta.send(message(message_id=name), BOB, ANNA, CAPTURE)
     found = mta.filed(name)
-    assert (found["copies"], found["to"], found["leads"]) == (1, [CAPTURE, OUT_BOB], ["Anna"])
+    assert (found["to"], found["leads"]) == ([CAPTURE, OUT_BOB], ["Anna"])
+    # Exim sends the two apart, since bounces of copies go to the postmaster: one message all the same.
+    assert found["copies"] == (2 if isinstance(mta, Exim) else 1)
 
 
 def test_mail_from_the_capture_host_is_not_copied(mta, name):
@@ -129,9 +131,10 @@ def test_mail_waits_while_we_are_down_and_comes_once(mta, name):
 
 def test_who_misspells_a_capture_address_is_told_and_copies_trouble_nobody(mta, name):
     mta.send(message(to="nosuch@crm.example.org", message_id=name), BOB, "nosuch@crm.example.org", CAPTURE)
-    assert mta.filed(name)["to"] == [CAPTURE, OUT_BOB] or mta.way == "pipe"
-    if mta.way == "pipe":  # 0 or 75 is all that a pipe can say
-        mta.logged("nosuch@crm.example.org", "550 5.1.1")
+    # Exim makes no copies of mail that goes to capture addresses only.
+    assert mta.filed(name)["to"] == ([CAPTURE] if isinstance(mta, Exim) else [CAPTURE, OUT_BOB])
+    if mta.way == "pipe":  # 0 or 75 is all that a pipe can say: who made the mistake is told by the log
+        mta.logged("not for nosuch@crm.example.org: 550 5.1.1")
     else:
         until(mta.bounces, lambda: mta.log()[-3000:])
         assert "no such capture address" in mta.bounces()[0]

@@ -96,6 +96,18 @@ def test_the_null_sender_however_it_is_given(running, sender):
     assert running.sql("SELECT reverse_path FROM envelope") == [[""]]
 
 
+def test_without_a_sender_it_is_the_one_in_the_environment_as_exim_has_it(running):
+    for sender in ("bob@example.org", ""):
+        done = subprocess.run(
+            running.command("deliver", "--recipient", CAPTURE),
+            input=message(),
+            env={**_environment(), "SENDER": sender},
+        )
+        assert done.returncode == 0
+    running.until("SELECT count(*) = 2 FROM envelope")
+    assert running.sql("SELECT reverse_path FROM envelope ORDER BY id") == [["bob@example.org"], [""]]
+
+
 def test_several_recipients_are_one_object_in_the_vault(running):
     status, out, _ = deliver(
         running, "--sender=bob@example.org", "--recipient", CAPTURE, "lead-5@crm.example.org",
@@ -111,11 +123,20 @@ def test_refusals_of_the_relay_are_75_since_any_other_status_would_lose_the_mail
     deferred(
         deliver(running, "--sender", "b@example.org", "--recipient", "x@else.example", octets=message()), "550 5.1.1"
     )
-    two = ("--recipient", CAPTURE, "x@else.example")
-    deferred(deliver(running, "--sender", "b@example.org", *two, octets=message()), "550 5.1.1")
     deferred(deliver(running, *WORDS, octets=b"x" * 11_000), "larger than 10240 octets", "max_size")
     deferred(deliver(running, *WORDS, octets=b"x\n" * 5_000), "552 5.3.4")
     assert running.sql("SELECT count(*) FROM envelope") == [[0]]
+
+
+def test_one_misspelled_recipient_does_not_hold_up_the_others_for_days(running):
+    two = ("--sender", "b@example.org", "--recipient", "x@else.example", CAPTURE)
+    for _ in ("by the socket", "into the vault"):
+        status, out, err = deliver(running, *two, octets=message())
+        assert (status, err) == (0, "")
+        assert out.startswith("2.0.0 accepted as ")
+        assert "; not for x@else.example: 550 5.1.1 no such capture address" in out
+        assert out.count("\n") == 1
+        running.stop()
 
 
 def test_with_the_socket_named_no_configuration_is_read(running, tmp_path):
