@@ -250,6 +250,7 @@ def next_version(folder: Path, version: str, schema: str = "", code: str = "") -
     project = folder / "pyproject.toml"
     old = next(line for line in project.read_text().splitlines() if line.startswith("version = "))
     project.write_text(project.read_text().replace(old, f'version = "{version}"'))
+    (folder / "relay/__init__.py").write_text((folder / "relay/__init__.py").read_text().replace(old[11:-1], version))
     if schema:
         (folder / "relay/store/schema/9999_slow.sql").write_text(schema)
     if code:

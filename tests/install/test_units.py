@@ -1,0 +1,92 @@
+"""The units as systemd reads them: without complaint, and closed as far as they can be."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "systemd"
+SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """A copy whose commands are there: systemd looks whether they can be executed."""
+    for unit in UNITS.glob("*.*"):
+        if unit.suffix in (".service", ".socket", ".timer"):
+            text = unit.read_text().replace("/usr/local/bin/bcc-relay", sys.executable)
+            (tmp_path / unit.name).write_text(text)
+    return tmp_path
+
+
+@needs_systemd
+def test_systemd_has_nothing_to_say_about_the_units(units: Path) -> None:
+    told = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, sorted(units.iterdir()))], capture_output=True, text=True
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+
+
+@needs_systemd
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_services_are_exposed_no_more_than_they_must_be(units: Path, service: str) -> None:
+    told = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", str(units / service)], capture_output=True, text=True
+    )
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told.stdout)
+    assert found, told.stderr
+    assert float(found[1]) <= 1.2
+
+
+def test_every_unit_is_installed_packaged_and_removed() -> None:
+    names = {unit.name for unit in UNITS.glob("*.*") if unit.suffix in (".service", ".socket", ".timer")}
+    for script in ("install", "package"):
+        text = (ROOT / "scripts" / script).read_text()
+        assert {name for name in names if name in text} == names, script
+
+
+def test_sockets_have_the_names_that_the_daemon_looks_for() -> None:
+    named = {
+        unit.name: re.search(r"^FileDescriptorName=(.*)$", unit.read_text(), re.MULTILINE)[1]
+        for unit in UNITS.glob("*.socket")
+    }
+    assert named == {"bcc-relay.socket": "smtp", "bcc-relay-lmtp.socket": "lmtp"}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="needs systemd-sysusers")
+def test_user_and_groups_are_made(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    made = subprocess.run(
+        ["systemd-sysusers", f"--root={tmp_path}", str(UNITS / "sysusers.d/bcc-relay.conf")],
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
+        pytest.skip(f"systemd-sysusers: {made.stderr}")
+    assert "bcc-relay:" in (tmp_path / "etc/passwd").read_text()
+    assert {line.split(":")[0] for line in (tmp_path / "etc/group").read_text().splitlines()} >= {
+        "bcc-relay",
+        "bcc-relay-mta",
+    }
+
+
+@pytest.mark.parametrize("script", ["install", "package", "container", "try-install", "placing"])
+def test_scripts_are_read_by_a_plain_shell(script: str) -> None:
+    told = subprocess.run(["sh", "-n", str(ROOT / "scripts" / script)], capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_the_installer_says_in_one_line_what_is_wrong() -> None:
+    told = subprocess.run(["sh", str(ROOT / "scripts/install"), "--nonsense"], capture_output=True, text=True)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == "bcc-relay: no such option: --nonsense (see sh scripts/install --help)\n"
+    told = subprocess.run(["sh", str(ROOT / "scripts/install"), "--help"], capture_output=True, text=True)
+    assert "--remove" in told.stdout
