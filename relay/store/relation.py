@@ -153,6 +153,14 @@ DELETE FROM _unrelated
 """
 
 
+# Mail of which only facts were kept has a lead now: the filer fetches its text.
+_TEXT_WANTED = """
+INSERT INTO _read_again (message_id)
+SELECT f.message_id FROM json_each(?) w CROSS JOIN _facts_only f ON f.message_id = w.value
+ WHERE NOT EXISTS (SELECT 1 FROM _read_again r WHERE r.message_id = f.message_id)
+"""
+
+
 def relate(connection: sqlite.Connection, message_ids: Collection[int]) -> None:
     """Make `lead_message` right for these messages and for the threads they are in.
 
@@ -194,6 +202,8 @@ def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Co
     connection.executemany(
         "INSERT INTO lead_message (lead_id, originated_at, message_id, reason) VALUES (?, ?, ?, 'thread')", missing
     )
+    if missing:
+        connection.execute(_TEXT_WANTED, (json.dumps([message for _, _, message in missing]),))
     changed = {message for _, _, message in (*stale, *missing)}
     if changed:
         _listed(connection, changed, [(lead, message) for lead, _, message in stale])

@@ -10,7 +10,7 @@ change. The feed tells each message that really changed once, and no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from relay.attribution import identity
@@ -75,6 +75,7 @@ class Renewal(Replacing):
         self._write_outcomes(copies)
         touched.update(new, merged.values())
         relation.relate(self._db, sorted(touched - merged.keys()))
+        self._fetch_texts(touched)
         return self._told(mark, before, merged, new)
 
     # -- which record is which message
@@ -160,6 +161,13 @@ class Renewal(Replacing):
                     self._remember(each.message, before)
                     self.read_again_later([each.message])  # it has a copy more, perhaps a better one
 
+    def _fetch_texts(self, messages: Iterable[int]) -> None:
+        """Mail of which only facts were kept, and that is on a lead as it is read now, is read once more."""
+        query = "SELECT f.message_id FROM json_each(?) w CROSS JOIN _facts_only f ON f.message_id = w.value"
+        bare = [message for (message,) in self._db.execute(query, (json.dumps(sorted(messages)),))]
+        if bare:
+            self.read_again_later(self.known(bare))
+
     # -- writing
 
     def _write_new(self, copies: Mapping[VaultId, list[_Copy]]) -> list[int]:
@@ -172,7 +180,7 @@ class Renewal(Replacing):
         for each, message in zip(nameless, batch.ids, strict=True):
             each.message = message
         new = [message for message, _ in batch.fresh()]
-        if not self._keeps_unknown:  # before they are related: whoever is on a lead is then read once more
+        if not self._keeps_unknown:  # whoever is on a lead is then read once more
             filed = [(i,) for i, r in batch.fresh() if r.outcome == "filed"]
             self._db.executemany("INSERT INTO _facts_only (message_id) VALUES (?)", filed)
         return new
