@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from relay import sqlite
 from relay.config.settings import Settings
-from relay.health import figures
 from relay.health.figures import Figures
 from relay.lock import held
 from relay.mail.envelope import VaultId
@@ -37,11 +36,11 @@ FORGOTTEN = timedelta(days=90)
 """Who has handed in nothing for so long has not "gone quiet" any more: that is known, or should be `staff leave`."""
 
 
-def look(settings: Settings, now: datetime, *, own: Figures | None = None) -> dict[str, Any]:
+def look(settings: Settings, now: datetime, daemons: Sequence[Figures]) -> dict[str, Any]:
     """Everything that can be seen. Times are UTC text, sizes octets; `None`: this user may not see it.
 
-    `not_seen` says in sentences what that was. `own`: see `report`. Raises StoreError when the database cannot be
-    read at all.
+    `not_seen` says in sentences what that was. `daemons` is what those that run say of themselves. Raises
+    StoreError when the database cannot be read at all.
     """
     store, vault = settings.store.path, settings.vault.path
     not_seen: list[str] = []
@@ -50,15 +49,14 @@ def look(settings: Settings, now: datetime, *, own: Figures | None = None) -> di
         found["quiet"] = quiet(pulse.handed_in_by(db), now, timedelta(seconds=settings.health.quiet_after))
         found["shares"] = pulse.shares(db, found["recent"]["since"])
         found["search_waits_since"] = _try(lambda: pulse.search_waits_since(db, store), "search.db", not_seen)
-    daemons = figures.read(store.parent, now.timestamp())
-    if own is not None:
-        daemons = [own, *(each for each in daemons if (each.accepts, each.files) != (own.accepts, own.files))]
     found["daemons"] = [asdict(each) for each in daemons]
     found.update(_vault(vault, VaultId.read(found["filed_up_to"] or ""), not_seen))
     if found["accepting"] is None and daemons:
         found["accepting"] = any(each.accepts for each in daemons)
         found["filing"] = any(each.files for each in daemons)
     size = sizes.sizes(store)
+    if (found["oldest_waiting_at"] or "") > (found["last_capture_at"] or ""):
+        found["last_capture_at"] = found["oldest_waiting_at"]  # accepted, not filed yet
     found["store"], found["vault"] = str(store), str(vault)
     found["store_size"], found["wal_size"], found["search_size"] = size.database, size.log, size.search
     found.update(_holders(store))

@@ -110,3 +110,20 @@ def test_sessions_of_two_runs_are_told_apart(tmp_path: Path) -> None:
         each["session"] for line in relay.log().splitlines() if (each := json.loads(line))["event"] == "session.closed"
     ]
     assert len(set(closed)) == len(closed) == 4
+
+
+def test_in_the_journal_the_daemon_and_its_processes_say_priorities_and_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(tmp_path)
+    journal = tmp_path / "daemon.log"  # where the daemon's standard error goes
+    journal.touch()
+    monkeypatch.setenv("JOURNAL_STREAM", f"{journal.stat().st_dev}:{journal.stat().st_ino}")
+    try:
+        relay.start()
+        relay.filed(*relay.send(MAIL % 1))
+    finally:
+        relay.stop()
+    lines = relay.log().splitlines()
+    assert all(re.match(r"<[3467]>level=[a-z]+ event=[a-z_.]+", line) for line in lines), lines
+    assert any(line.startswith("<6>level=info event=mail.filed ") for line in lines), "the filer says so too"

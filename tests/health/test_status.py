@@ -87,6 +87,54 @@ def test_metrics_can_be_had_without_a_listener_and_without_a_database(relay: Rel
     assert "bcc_relay_accepting 1" in relay.run("status", "--metrics")
 
 
+def test_an_upgrade_that_is_under_way_wakes_nobody(relay: Relay) -> None:
+    relay.start()
+    relay.stop()
+    relay.sql("PRAGMA user_version = 1")
+    assert relay.run("status", status=2).startswith("CRITICAL")
+    figures.write(replace(HERE, at=time.time()), relay.database.parent)  # a daemon that accepts and files
+    assert relay.run("status", status=1).startswith("WARNING: the database is being upgraded; mail is accepted")
+
+
+def test_status_names_who_is_in_the_way(tmp_path: Path) -> None:
+    relay = Relay(tmp_path, '[health]\nbacklog_warning = "1 s"\n')
+    holder = subprocess.Popen(
+        [sys.executable, "-I", "-c", HOLDER, str(relay.database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    try:
+        relay.start()
+        relay.filed(*relay.send(MAIL % 1))
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "held\n"
+        relay.send(MAIL % 2)
+        end = time.monotonic() + 30
+        while (found := seen(relay))["level"] != "warning":
+            assert time.monotonic() < end, found
+        assert found["backlog"] == 1
+        if found["snapshots_seen"]:
+            assert f"the write lock is held by process {holder.pid} (" in found["problems"][0]
+    finally:
+        holder.communicate("\n", 30)
+        relay.stop()
+
+
+HOLDER = """
+import sqlite3, sys
+sys.stdin.readline()
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+db.execute("ROLLBACK")
+"""
+
+
 @pytest.fixture
 def shared() -> Iterator[Relay]:
     """A relay whose folder the CRM's group may enter, in a place where that user can come."""
