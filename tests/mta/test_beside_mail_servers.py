@@ -21,12 +21,21 @@ WAYS = [
 ]
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def mta(request):
-    server, way = request.param
-    running = server(way)
+@pytest.fixture(scope="session")
+def started():
+    """Each server once, in whatever order the tests come."""
+    running = {}
     yield running
-    running.close()
+    for each in running.values():
+        each.close()
+
+
+@pytest.fixture(params=WAYS)
+def mta(request, started):
+    server, way = request.param
+    if request.param not in started:
+        started[request.param] = server(way)
+    return started[request.param]
 
 
 _numbers = iter(range(10**6))
@@ -77,6 +86,10 @@ def test_mail_among_us_is_internal(mta, name):
 
 def test_a_capture_address_in_bcc_beside_the_copies_is_no_second_copy(mta, name):
     mta.send(message(message_id=name), BOB, ANNA, CAPTURE)
+    mta.relay.until(
+        "SELECT count(*) = 2 FROM envelope_recipient r JOIN envelope e ON e.id = r.envelope_id "
+        "JOIN message m ON m.id = e.message_id WHERE m.internet_message_id = ?", name.strip("<>"),
+    )  # fmt: skip
     found = mta.filed(name)
     assert (found["to"], found["leads"]) == ([CAPTURE, OUT_BOB], ["Anna"])
     # Exim sends the two apart, since bounces of copies go to the postmaster: one message all the same.
