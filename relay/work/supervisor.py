@@ -137,7 +137,10 @@ class Supervisor:
     async def _live(self) -> str:
         """One life. Tells how it ended."""
         try:
-            process = await asyncio.create_subprocess_exec(*self.command, stdin=PIPE, stdout=PIPE)
+            # A session of its own: Ctrl-C at a terminal is for us, also in the moment before a child ignores it.
+            process = await asyncio.create_subprocess_exec(
+                *self.command, stdin=PIPE, stdout=PIPE, start_new_session=True
+            )
         except OSError as error:
             return f"not started: {error.strerror or error}"
         self._process = process
