@@ -13,7 +13,6 @@ from rereading_room import CAPTURE, Room
 
 from relay.attribution.compose import unparsed
 from relay.attribution.record import Direction, Record, Route, Verdict
-from relay.mail.envelope import VaultId
 
 OLD = "0"
 """A version of the parser before today's."""
@@ -263,9 +262,7 @@ def test_the_better_copy_decides_and_the_comment_of_the_forwarder_stays(room: Ro
     room.settle()
     size, note = room.rows("SELECT m.size, t.note FROM message m JOIN message_text t ON t.message_id = m.id")[0]
     assert (size, note) == (len(MAIL) + 23, "Please call her.")
-    assert room.rows("SELECT route FROM envelope ORDER BY id") == [("attached",), ("bcc",)] or room.rows(
-        "SELECT route FROM envelope ORDER BY id"
-    ) == [("attached",), ("direct",)]
+    assert room.rows("SELECT route FROM envelope ORDER BY id") == [("attached",), ("bcc",)]
     before = room.content()
     assert [each.renewed for each in room.again()] == [()]
     assert room.content() == before
@@ -456,7 +453,7 @@ def spoilt(chance: random.Random):
     return older
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_reading_again_gives_what_filing_today_gives(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     rooms = []
@@ -481,7 +478,3 @@ def test_reading_again_gives_what_filing_today_gives(tmp_path: Path, seed: int) 
     assert [each.renewed for each in again.again()] == [()] * again.rows("SELECT count(*) FROM message")[0][0]
     again.settle()
     assert again.told_since(seq) == []
-
-
-def test_vault_ids_are_read(room: Room) -> None:
-    assert room.file(MAIL) == [VaultId("0a1b2c3d", 1)]
