@@ -28,7 +28,9 @@ LARGEST = 64 << 20
 @as_json
 @click.pass_context
 def lead_import(context: click.Context, file: str, extra: bool, dry_run: bool, as_json: bool) -> None:
-    """Add the leads of a list: CSV with a head line, or JSON. All of it or nothing.
+    """Add the leads of a list, CSV or JSON: all of it or nothing.
+
+    The first line of CSV names the columns; JSON is an array of objects, or an object a line.
 
     Columns: name (or first_name and last_name), address (several: with blanks or commas between, or
     columns address1, address2), organization, external_id, status, owner (one of our people). FILE - is
