@@ -15,9 +15,10 @@ from relay.attribution.copied import Copied, copied, staff_by, verdict
 from relay.attribution.direction import direction, staff_on
 from relay.attribution.directory import Directory
 from relay.attribution.kind import filed_parts
-from relay.attribution.original import NOT_RECOVERED, HandedIn, Original, handed_in
+from relay.attribution.original import handed_in
 from relay.attribution.party import parties
 from relay.attribution.record import Direction, Record, Route, Verdict
+from relay.attribution.recovered import NOT_RECOVERED, HandedIn, Original
 from relay.mail.address import Address
 from relay.mail.automatic import automatic
 from relay.mail.body import body
