@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Relay
+from tests.running import Relay, stranger
 
 LETTER = (
     b"From: Anna <anna@lead.example>\r\nTo: rep@example.org\r\nSubject: Zebra offer\r\nMessage-ID: <1@lead.example>\r\n"
@@ -77,7 +77,7 @@ def test_a_planted_trigger_is_told_at_the_next_start_and_mail_goes_on(relay: Rel
     relay.stop()
     relay.start()
     relay.send(LETTER)
-    relay.wait("SELECT count(*) FROM message")
+    stranger(relay.database, "SELECT count(*) FROM message", patience=30.0)
     deadline = time.monotonic() + 30
     while "store.strange_schema" not in relay.log():
         assert time.monotonic() < deadline, relay.log()
