@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from relay.attribution.attached import find_attached, is_message, note_of
+from relay.attribution.attached import find_attached, is_bounce, note_of
 from relay.attribution.directory import Directory
 from relay.attribution.inline import find_inline
 from relay.attribution.record import Route
-from relay.attribution.recovered import MAX_DEPTH, MAX_ORIGINALS, NOT_STAFF, HandedIn, Original
+from relay.attribution.recovered import MAX_DEPTH, NOT_STAFF, HandedIn, Original
 from relay.mail.address import Address
 from relay.mail.envelope import Envelope
 from relay.mail.forward.text import Evidence
@@ -41,7 +41,7 @@ def handed_in(message: Message, envelope: Envelope, directory: Directory) -> Han
         return HandedIn(Route.BCC, (Original(message, Route.BCC),), "", by)
     ours = author is not None and directory.is_ours(author)
     # An outsider's mail to us with the capture address beside it may hold a forward: of theirs, not ours.
-    if (ours or not others) and message.media_type != "multipart/report":
+    if (ours or not others) and not is_bounce(message, directory):
         found = _forwarded(message, directory, ours=ours, alone=not others)
         if found is not None:
             return replace(found, handed_in_by=by, defects=found.defects if ours else (*found.defects, NOT_STAFF))
@@ -73,15 +73,15 @@ def _redirected(message: Message, directory: Directory, *, to_capture: bool) -> 
 
 def _forwarded(message: Message, directory: Directory, *, ours: bool, alone: bool) -> HandedIn | None:
     """The originals that a mail to the capture address carries, or None when it carries none."""
-    attached, defects = find_attached(message, directory, MAX_DEPTH)
+    attached = find_attached(message, directory, MAX_DEPTH)
     inline = find_inline(message, directory, ours=ours, alone=alone)
-    if attached:
+    if attached.originals:
         # A client's own "Forwarded message" beside attached messages is one more original, not a comment.
         if inline is not None and inline[0].evidence.endswith(Evidence.TITLE) and inline[0].message.author:
-            without = replace(inline[0].message, parts=tuple(p for p in message.parts if not is_message(p)))
-            first = replace(inline[0], message=without)
-            return HandedIn(Route.ATTACHED, (*attached, first)[: MAX_ORIGINALS + 1], inline[1], None, defects)
-        return HandedIn(Route.ATTACHED, attached, note_of(message), None, defects)
+            first = replace(inline[0], message=replace(inline[0].message, parts=attached.others))
+            originals = (*attached.originals, first)
+            return HandedIn(Route.ATTACHED, originals, inline[1], None, attached.defects)
+        return HandedIn(Route.ATTACHED, attached.originals, note_of(message), None, attached.defects)
     if inline is None:
         return None
-    return HandedIn(Route.FORWARD, (inline[0],), inline[1], None, defects)
+    return HandedIn(Route.FORWARD, (inline[0],), inline[1], None)

@@ -21,6 +21,8 @@ ROUTES = {
 EVIDENCE = {
     "": "",
     "attached": "it is the attached message itself: certain",
+    "attached-file": "it is a message in an attached file, known by its octets: certain",
+    "outlook": "it is the attached message of Outlook (.msg) itself: certain",
     "resent": "its Resent fields say so (RFC 5322): certain",
     "title": "a title that only forwards have stands above it: certain",
     "original-title": "a title like “Original Message” stands above it; replies have it too, so recipients and"
@@ -116,6 +118,9 @@ DEFECTS = {
     "unreadable-date": "its date is no date",
     "utf-16-message": "all of it was written in UTF-16, which mail does not allow; it was read so",
     "html-cut": "its HTML is longer than is kept; the rest is in the vault (`raw`)",
+    "encrypted": "it is encrypted (S/MIME); only its header can be read",
+    "outlook-cut": "an Outlook file (.msg, winmail.dat) is damaged or too large; what it still says was kept",
+    "signature-not-opened": "it is wrapped in a signature (S/MIME) that could not be taken off; it was kept as a file",
     "text-cut": "its text is longer than is kept; the rest is in the vault (`raw`)",
     # what it means
     "date-in-future": "its date lies in the future; the time of its receipt counts",

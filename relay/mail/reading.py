@@ -8,6 +8,7 @@ begin and end is `mime`'s, what fields mean is `mailbox`'s, `date`'s and their n
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import unquote
@@ -16,6 +17,10 @@ from relay.mail import charset, date, flowed, inline, mailbox, mime, transfer
 from relay.mail.encoded import from_octets, printable, to_text
 from relay.mail.header import Fields
 from relay.mail.message import Message, Part
+from relay.mail.outlook import internet, tnef
+from relay.mail.outlook.compound import Broken
+from relay.mail.outlook.effort import Effort
+from relay.mail.outlook.property import Note
 from relay.mail.parameter import file_name
 
 MAX_IDS = 1_000
@@ -24,6 +29,12 @@ MAX_ID = 998
 """Octets of a Message-ID: a line (RFC 5322 §2.1.1). A longer one identifies nothing."""
 MAX_CIDS = 10_000
 """References to parts that are read from one HTML text."""
+
+TNEF_STEPS = 200_000
+"""Steps that the rich text of a mail's TNEF may cost: a fifth of a second. Two hundred mails may be attached to one."""
+
+DAMAGED = "outlook-cut"
+"""Defect: a .msg or winmail.dat is damaged, or larger than our bounds; what it still says was kept."""
 
 
 def parse(content: bytes) -> Message:
@@ -125,6 +136,7 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
     texts: list[str] = []
     htmls: list[str] = []
     parts: list[Part] = []
+    notes: list[Note] = []
     for leaf in leaves:
         name = ""
         if leaf.type_.parameters or leaf.disposition.parameters:
@@ -153,6 +165,9 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
             if defect:
                 defects[defect] = None
             continue
+        if octets.startswith(tnef.SIGNATURE) and (note := _opened(octets, defects)) is not None:
+            notes.append(note)
+            continue
         disposition = leaf.disposition.word
         parts.append(
             Part(
@@ -164,10 +179,36 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
                 content=octets,
             )
         )
+    if notes:
+        _take_out(notes, texts, htmls, parts, defects)
     html = "\n".join(htmls) if htmls else None
-    if html and any(part.content_id for part in parts):
-        parts = _referenced(html, parts)
-    return "\n".join(texts) if texts else None, html, tuple(parts)
+    return "\n".join(texts) if texts else None, html, with_references(html, parts)
+
+
+def _opened(octets: bytes, defects: dict[str, None]) -> Note | None:
+    """The message in a TNEF that is more than a file: mail, or something with attachments."""
+    try:
+        note = tnef.read(octets)
+    except Broken:
+        return None
+    if note.cut:
+        defects[DAMAGED] = None
+    return note if note.attachments or internet.is_mail(note) or internet.has_body(note.properties) else None
+
+
+def _take_out(
+    notes: list[Note], texts: list[str], htmls: list[str], parts: list[Part], defects: dict[str, None]
+) -> None:
+    """What TNEF holds: its attachments become the message's; its text too, when the message has none."""
+    effort = Effort(TNEF_STEPS)
+    for note in notes:
+        parts += internet.parts(note, effort, len(parts))
+        if not any(text.strip() for text in texts) and not htmls:
+            text, html = internet.bodies(note.properties, effort)
+            texts += [text] if text else []
+            htmls += [html] if html else []
+    if effort.exhausted:
+        defects[DAMAGED] = None
 
 
 def _named(leaf: mime.Leaf) -> str:
@@ -206,15 +247,17 @@ def _content_id(value: bytes) -> str:
     return printable("".join(from_octets(value[:1000]).split())).strip("<>")[:MAX_ID]
 
 
-def _referenced(html: str, parts: list[Part]) -> list[Part]:
+def with_references(html: str | None, parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts, those marked whose Content-ID the HTML names in a `cid:` URL (RFC 2392: percent-encoded)."""
+    if not html or not any(part.content_id for part in parts):
+        return tuple(parts)
     named: set[str] = set()
     for count, found in enumerate(_CID.finditer(html)):
         if count >= MAX_CIDS:
             break
         named.add(found[1].lower())
         named.add(unquote(found[1]).lower())
-    return [
+    return tuple(
         replace(part, referenced=True) if part.content_id and part.content_id.lower() in named else part
         for part in parts
-    ]
+    )
