@@ -7,7 +7,7 @@ of lines. It does not decide whether a text is flowed. Linear; nothing here rais
 
 from __future__ import annotations
 
-from relay.mail.forward import block
+from relay.mail.forward import block_line
 
 SIGNATURE = "-- "
 """RFC 3676 §4.3: ends in a blank and is never flowed."""
@@ -30,7 +30,7 @@ def unwrapped(text: str, *, delete_space: bool = False) -> str:
             content = content[1:]
         nested = content[:1] == ">"  # "> > words": not as the RFC counts, but as people read; left as it is
         if paragraph and (
-            nested or not content or quotes != depth or content == SIGNATURE or block.label(content) is not None
+            nested or not content or quotes != depth or content == SIGNATURE or block_line.label(content) is not None
         ):
             out.append(_line(paragraph, depth))
             paragraph = []

@@ -8,6 +8,8 @@ Nothing is lost: every line that is not blank is in the words or in the quoted p
 from __future__ import annotations
 
 from relay.mail.forward import block as blocks
+from relay.mail.forward import block_line
+from relay.mail.labels import FROM, FROM_LABELS
 
 MAX_LINES = 20_000
 """Lines that are looked at one by one; the rest goes where the last one went."""
@@ -32,10 +34,24 @@ def _may_quote(text: str) -> bool:
     if ">" in text and (text[:1] == ">" or "\n>" in text or "\n >" in text):
         return True
     if ":" in text and (
-        ":\n" in text or text[-1:] == ":" or "From:" in text or ": \n" in text or ("\r" in text and ":\r" in text)
+        ":\n" in text
+        or text[-1:] == ":"
+        or ": \n" in text
+        or ("\r" in text and ":\r" in text)
+        or (text.count(":") > 2 and _has_label(text))
     ):
         return True
     return "---" in text or "___" in text or (not text.isascii() and "：" in text)
+
+
+def _has_label(text: str) -> bool:
+    """Does any line begin with the label of a sender: From, Von, De ...?"""
+    for line in text.split("\n")[:MAX_LINES]:
+        if ":" in line[:40]:
+            found = block_line.label(line)
+            if found is not None and found[0] in FROM_LABELS:
+                return True
+    return False
 
 
 def _quoted_lines(lines: list[str]) -> list[bool]:
@@ -56,7 +72,7 @@ def _quoted_lines(lines: list[str]) -> list[bool]:
             continue
         last = line.rstrip()[-1:]
         if last in ":：" or line[:3] in ("On ", "on ", "\ufeffOn"):
-            length = blocks.attribution(lines, i) or _above_quote(lines, i)
+            length = block_line.attribution(lines, i) or _above_quote(lines, i)
             if length:
                 end = i + length
                 quoted[i:end] = [True] * length
@@ -79,28 +95,31 @@ def _opens_message(lines: list[str], at: int, last: str) -> bool:
     """Does a client's copy of another message begin here: title, rule and block, or block?"""
     line = lines[at]
     if last in "-_:=*—–" and len(line) <= 200:
-        kind = blocks.title(line)
-        if kind and _block_near(lines, at + 1):
+        above = block_line.is_rule(line) or block_line.is_dashed(line) or block_line.title(line) is not None
+        if above and _block_near(lines, at + 1):
             return True
-        if blocks.is_rule(line) and _block_near(lines, at + 1):
-            return True
-    if blocks.label(line) is not None:
+    if block_line.label(line) is not None:
         found, _ = blocks.read(lines, at)
-        return found is not None and len(found.values) >= 3
+        return found is not None and len(found.values) >= 3 and _is_written(found)
     return False
+
+
+def _is_written(found: blocks.Block) -> bool:
+    """Has a client written the block? With the sender's address, or at least with the labels of one language."""
+    return "@" in found.values[FROM] or not found.mixed
 
 
 def _block_near(lines: list[str], at: int) -> bool:
     for i in range(at, min(len(lines), at + 6)):
-        if blocks.unquoted(lines[i]):
-            return blocks.label(lines[i]) is not None and blocks.read(lines, i)[0] is not None
+        if block_line.unquoted(lines[i]):
+            return block_line.label(lines[i]) is not None and blocks.read(lines, i)[0] is not None
     return False
 
 
 def _above_quote(lines: list[str], at: int) -> int:
     """1 when the line ends in a colon, tells a date or an address, and a `>` line follows: any language."""
     line = lines[at]
-    if len(line) > 300 or not blocks.TELLING.search(line):
+    if len(line) > 300 or not block_line.TELLING.search(line):
         return 0
     for i in range(at + 1, min(len(lines), at + 3)):
         if lines[i].lstrip()[:1] == ">":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from relay.mail.labels import FORWARD_PREFIXES, REPLY_PREFIXES
+from relay.mail.labels import BY_CODE, FORWARD_PREFIXES, REPLY_PREFIXES, key
 from relay.mail.message import Message
 
 MAX_THREAD_IDS = 100
@@ -21,7 +21,11 @@ MAX_PREFIXES = 50
 """Prefixes taken off a subject. "Re: Re: Re: ..." beyond that is its own subject."""
 
 # One blank at most at each place: subjects are folded first, so this cannot run away.
-_PREFIX = re.compile(r" ?([^\W\d_]{1,12})\.? ?(?:\[\d{1,4}\]|\(\d{1,4}\)|\^\d{1,4}|\*\d{1,4}|\d{1,2})? ?[:：] ?")
+# Words of scripts with vowel signs hold characters that are no letters; two-word prefixes are real in Arabic.
+_PREFIX = re.compile(
+    r" ?([^\W\d_][^\s\d_:：()\[\]^*.!-/]{0,14}(?: [^\W\d_]{1,12})?)\.?"
+    r" ?(?:\[\d{1,4}\]|\(\d{1,4}\)|\^\d{1,4}|\*\d{1,4}|\d{1,2})? ?[:：] ?"
+)
 _KNOWN = FORWARD_PREFIXES | REPLY_PREFIXES
 
 
@@ -80,15 +84,15 @@ def split_prefixes(subject: str) -> tuple[tuple[str, ...], str]:
     at = 0
     while len(prefixes) < MAX_PREFIXES:
         match = _PREFIX.match(subject, at)
-        if match is not None and match.group(1).lower() in _KNOWN:
-            prefixes.append(match.group(1).lower())
+        if match is not None and key(match.group(1)) in _KNOWN:
+            prefixes.append(key(match.group(1)))
             at = match.end()
             continue
         blob = _list_tag(subject, at)
         if not blob:
             break
         again = _PREFIX.match(subject, blob)
-        if again is None or again.group(1).lower() not in _KNOWN:
+        if again is None or key(again.group(1)) not in _KNOWN:
             break
         at = blob
     rest = subject[at:].strip()
@@ -123,13 +127,31 @@ def base_subject(subject: str) -> str:
     return " ".join(rest.split()).lower()
 
 
-def is_forward_subject(subject: str) -> bool:
-    """Does the outermost prefix say "forwarded" and nothing else? Evidence only, never proof."""
+def is_forward_subject(subject: str, language: str = "") -> bool:
+    """Does the outermost prefix say "forwarded" and nothing else? Evidence only, never proof.
+
+    'VS:' is the Danish forward and the Finnish reply: `language`, the code of the one that the mail's client speaks,
+    tells which. Where it is not known, such a prefix says neither.
+    """
     prefixes = split_prefixes(subject)[0]
-    return bool(prefixes) and prefixes[0] in FORWARD_PREFIXES and prefixes[0] not in REPLY_PREFIXES
+    if not prefixes or prefixes[0] not in FORWARD_PREFIXES:
+        return False
+    if prefixes[0] not in REPLY_PREFIXES:
+        return True
+    spoken = BY_CODE.get(language)
+    return spoken is not None and prefixes[0] in spoken.forward and prefixes[0] not in spoken.reply
 
 
-def is_reply_subject(subject: str) -> bool:
+def is_reply_subject(subject: str, language: str = "") -> bool:
     """Does the outermost prefix say "reply", in some language at least ('vs' does in Finnish)?"""
     prefixes = split_prefixes(subject)[0]
-    return bool(prefixes) and prefixes[0] in REPLY_PREFIXES
+    return bool(prefixes) and prefixes[0] in REPLY_PREFIXES and not is_forward_subject(subject, language)
+
+
+def is_either_subject(subject: str, language: str = "") -> bool:
+    """Does the outermost prefix say "forwarded" in one language and "reply" in another, and `language` neither?"""
+    prefixes = split_prefixes(subject)[0]
+    if not prefixes or prefixes[0] not in FORWARD_PREFIXES & REPLY_PREFIXES:
+        return False
+    spoken = BY_CODE.get(language)
+    return spoken is None or prefixes[0] not in spoken.forward | spoken.reply

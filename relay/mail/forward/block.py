@@ -2,37 +2,42 @@
 
 Decides whether lines of text are such a block, and what it says. A linear scanner over the tables of
 `labels`: a line is "label, colon, value"; a block is two or more different roles of one language, one
-of them the sender. Values may be wrapped. It does not know whether the block means a reply or a forward.
+of them the sender. Values may be wrapped, stand below their label, or several on one line; what a line
+says is `block_line`'s to tell. It does not know whether the block means a reply or a forward.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from relay.mail.forward.block_line import (
+    MAX_VALUE,
+    bare_label,
+    depth,
+    label,
+    labels_inside,
+    unquoted,
+)
 from relay.mail.labels import (
-    ATTRIBUTION_ENDS,
-    BCC,
+    ADDRESS_LABELS,
     CC,
-    CLOSINGS,
+    DATE,
+    ENGLISH,
     FROM,
-    LABELS,
-    LANGUAGES,
-    LONGEST_LABEL,
-    MARKS,
-    ORIGINAL_TITLES,
+    FROM_LABELS,
     OTHER,
-    TITLES,
+    REPLY_TO,
+    SUBJECT,
     TO,
-    fold,
+    Language,
+    language_of,
+    role_of,
 )
 
 MAX_LINES = 400
 """Lines of one block: a recipient list of some hundred wrapped lines is real, more is not."""
-
-MAX_VALUE = 64 * 1024
-"""Characters of one value; the rest is dropped."""
 
 MAX_BLANKS = 2
 """Blank lines between two labels: HTML that puts each in a paragraph of its own is rendered so."""
@@ -40,105 +45,128 @@ MAX_BLANKS = 2
 WRAP = 76
 """Where clients wrap plain text: a line that still had room was not wrapped."""
 
-TELLING = re.compile(r"[@\d]")
-"""What an attribution has and prose before a colon seldom has: a date or an address."""
-
-_QUOTING = " \t>|\xa0"
-_DECORATION = " \t*_\xa0"
-_RULE = frozenset("_-=*—–─ \t>\xa0")
+_ADDRESS = re.compile(r"[^\s<>\[\]()\"',;:]@[^\s<>\[\]()\"',;:]")
+_CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One header block: lines [start, end), the value of each role, and whether `>` stood before it."""
+    """One header block: lines [start, end), the value of each role, how deep it is quoted with `>`.
+
+    `language`: that of its labels, None when its labels are in no table (see `positional`). `mixed`: some of
+    them are English, as Gmail writes them.
+    """
 
     start: int
     end: int
     values: dict[str, str]
-    quoted: bool
+    quoted: int
+    language: Language | None = None
+    mixed: bool = False
 
 
-def unquoted(line: str) -> str:
-    """The line without quote marks, blanks and invisible characters around it."""
-    if not line.isascii():
-        line = line.translate(MARKS)
-    return line.strip(_QUOTING + "\r")
+@dataclass(slots=True)
+class _Reading:
+    """A block as far as it is read. `pairs`: (folded label, the lines of its value)."""
+
+    pairs: list[tuple[str, list[str]]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    run_together: bool = False
+    below: bool = False  # whether a value was found below its label
+
+    def add(self, name: str, value: str) -> bool:
+        """Take a label and its value, which may hold further labels. False when the block has it already."""
+        if name in self.seen:
+            return False
+        self.seen.add(name)
+        self.pairs.append((name, [value]))
+        self._split(value)
+        return True
+
+    def go_on(self, text: str) -> None:
+        """Take a line that continues the last value."""
+        self.pairs[-1][1].append(text)
+        if self.run_together:
+            self._split(text)
+
+    def _split(self, value: str) -> None:
+        """Take the labels inside a value: `From: A <a@x> To: b@y Sent: ...` on one line."""
+        if not (":" in value or "：" in value) or not ({name for name, _ in self.pairs} & FROM_LABELS):
+            return
+        found = [one for one in labels_inside(value) if one[2] not in self.seen]
+        language = language_of([name for name, _ in self.pairs] + [name for _, _, name in found])
+        if not found or language is None:
+            return
+        own = [one for one in found if one[2] in language.labels or one[2] in ENGLISH.labels]
+        roles = {role_of(name, language) for name, _ in self.pairs}
+        new = [one for one in own if role_of(one[2], language) not in roles]
+        if not new:
+            return
+        self.run_together = True
+        lines = self.pairs[-1][1]
+        lines[-1] = value[: new[0][0]].strip(" \t*\xa0")
+        for at, (_, end, name) in enumerate(new):
+            if name in self.seen:
+                continue
+            self.seen.add(name)
+            stop = new[at + 1][0] if at + 1 < len(new) else len(value)
+            self.pairs.append((name, [value[end:stop].strip(" \t*\xa0")]))
 
 
-def depth(line: str) -> int:
-    """How often the line is quoted with `>`."""
-    count = 0
-    for char in line:
-        if char == ">":
-            count += 1
-        elif char not in " \t\ufeff":
-            break
-    return count
-
-
-def label(line: str) -> tuple[str, str] | None:
-    """(folded label, value) when the line is "known label, colon, value" in any language, else None."""
-    colon = line.find(":", 0, LONGEST_LABEL + 24)
-    if colon < 0:
-        colon = line.find("：", 0, LONGEST_LABEL + 24)
-        if colon < 0:
-            return None
-    name = line[:colon].strip(_QUOTING + _DECORATION)
-    name = fold(name) if " " in name or not name.isascii() else name.lower()
-    if name not in LABELS:
-        return None
-    return name, line[colon + 1 :].strip(_DECORATION + "\r")
-
-
-def read(lines: Sequence[str], at: int) -> tuple[Block | None, int]:
+def read(lines: Sequence[str], at: int, *, titled: tuple[Language, ...] | None = None) -> tuple[Block | None, int]:
     """The block that begins with the label at line `at`, and the line where its reading stopped.
 
-    (None, stop) when those lines are no block; no block begins between `at` and `stop` then.
+    (None, stop) when those lines are no block; no block begins between `at` and `stop` then. `titled`: the
+    languages of the title above it; under one, labels need no colon.
     """
-    pairs: list[tuple[str, list[str]]] = []
-    seen: set[str] = set()
+    reading = _Reading()
     end = i = at
     blanks = 0
-    below = False  # whether a value was found below its label
     limit = min(len(lines), at + MAX_LINES)
     while i < limit:
-        line = lines[i]
-        text = unquoted(line)
+        text = unquoted(lines[i])
         if not text:
             blanks += 1
             if blanks > MAX_BLANKS or i == at:
                 break
             i += 1
             continue
-        found = label(line)
+        found = label(lines[i])
+        if found is None and titled is not None and (blanks == 0 or i == at):
+            found = bare_label(text, reading.seen)
         if found is not None:
-            if found[0] in seen:
+            if not reading.add(*found):
                 break
-            seen.add(found[0])
-            pairs.append((found[0], [found[1]]))
             blanks = 0
             i += 1
             end = i
             continue
-        if not pairs:
+        if not reading.pairs:
             break
-        if not any(pairs[-1][1]):
+        last = reading.pairs[-1]
+        if not any(last[1]):
             # A label alone on its line: the value stands below it, in HTML in a paragraph of its own. But what
             # follows the last label behind a blank line is the body, and the label is an empty "Subject:".
-            wrapped = int(not blanks or below or _label_follows(lines, i + 1, limit))
-            below = below or bool(wrapped)
+            wrapped = int(not blanks or reading.below or _label_follows(lines, i + 1, limit))
+            reading.below = reading.below or bool(wrapped)
+        elif blanks:
+            wrapped = 0
+        elif reading.run_together and labels_inside(text):
+            wrapped = 1
         else:
-            wrapped = _wrapped(lines, i, limit, pairs[-1]) if not blanks else 0
+            wrapped = _wrapped(lines, i, limit, last)
         if not wrapped:
             break
-        pairs[-1][1].extend(unquoted(lines[k]) for k in range(i, i + wrapped))
+        for k in range(i, i + wrapped):
+            reading.go_on(unquoted(lines[k]))
         blanks = 0
         i += wrapped
         end = i
-    values = _roles(pairs) if len(pairs) > 1 else {}
+    values, language = _roles(reading.pairs, titled or ())
     if FROM not in values or len([role for role in values if role != OTHER]) < 2:
         return None, max(end, at + 1)
-    return Block(at, end, values, depth(lines[at]) > 0), end
+    mixed = language is not None and any(name not in language.labels for name, _ in reading.pairs)
+    return Block(at, end, values, depth(lines[at]), language, mixed), end
 
 
 def _label_follows(lines: Sequence[str], at: int, limit: int) -> bool:
@@ -152,7 +180,7 @@ def _label_follows(lines: Sequence[str], at: int, limit: int) -> bool:
 def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[str]]) -> int:
     """How many lines from `at` on continue the value of `pair`; 0 when the block ends here."""
     name, value = pair
-    addresses = any(language.labels.get(name) in (TO, CC, BCC) for language in LANGUAGES)
+    addresses = name in ADDRESS_LABELS
     last = min(limit, at + (200 if addresses else 4))
     for k in range(at, last):
         if not unquoted(lines[k]):
@@ -160,14 +188,18 @@ def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[st
         if label(lines[k]) is not None:
             return k - at  # another label follows: what stands between was wrapped
     # Nothing but the text follows. The last label's value goes on only if the line before was full,
-    # or if a list of addresses goes on.
+    # if a list of addresses goes on, or if an address was cut in two.
     count = 0
     previous = value[-1]
     for k in range(at, last):
         text = unquoted(lines[k])
         if not text:
             return count
-        if addresses and (previous.endswith((",", ";")) or ("@" in text and (lines[k][:1] in " \t" or text[0] == "<"))):
+        cut = previous.rfind("<") > previous.rfind(">") and ">" in text
+        listed = previous.endswith((",", ";", "，", "；")) or (
+            "@" in text and (lines[k][:1] in " \t" or text[0] == "<")
+        )
+        if cut or (addresses and listed):
             count += 1
         elif k == at and not addresses and len(name) + 2 + len(previous) + 1 + len(text.split(" ", 1)[0]) > WRAP:
             following = unquoted(lines[k + 1]) if k + 1 < len(lines) else ""
@@ -178,72 +210,75 @@ def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[st
     return count
 
 
-def _roles(pairs: list[tuple[str, list[str]]]) -> dict[str, str]:
-    """Role -> value in the language that knows most of the labels."""
-    best: dict[str, str] = {}
-    for language in LANGUAGES:
-        values: dict[str, str] = {}
+def _roles(pairs: list[tuple[str, list[str]]], titled: tuple[Language, ...]) -> tuple[dict[str, str], Language | None]:
+    """(role -> value, the language that knows most of the labels)."""
+    language = language_of([name for name, _ in pairs], titled) if pairs else None
+    values: dict[str, str] = {}
+    if language is not None:
         for name, value in pairs:
-            role = language.labels.get(name)
+            role = role_of(name, language)
             if role is not None:
-                values.setdefault(role, " ".join(" ".join(value)[:MAX_VALUE].split()))
-        if len(values) > len(best):
-            best = values
-    return best
+                values.setdefault(role, _joined(value, addresses=role not in (SUBJECT, DATE, OTHER)))
+        if SUBJECT not in values and DATE in values:
+            _subject_behind_date(values, language)
+    return values, language
 
 
-def is_rule(line: str) -> bool:
-    """A line that only separates: five or more of `_`, `-`, `=`."""
-    return (
-        len(line) >= 5
-        and line[-1:] in "_-=*—–─ \t\r\xa0"
-        and len(line.strip(_QUOTING + "\r")) >= 5
-        and set(line.rstrip("\r")) <= _RULE
-    )
+def _subject_behind_date(values: dict[str, str], language: Language) -> None:
+    """`... 09:26:50 CETAssunto Integer`: some clients forget the blank, and even the colon."""
+    words = values[DATE].split(" ")
+    for at, word in enumerate(words[1:-1], start=1):
+        for start in range(1, len(word)):
+            if word[start].isupper() and language.labels.get(word[start:].casefold()) == SUBJECT:
+                values[DATE] = " ".join([*words[:at], word[:start]])
+                values[SUBJECT] = " ".join(words[at + 1 :])
+                return
 
 
-def title(line: str) -> str:
-    """'forward' or 'original' when the line is a client's title above a quoted message, else ''.
+def _joined(lines: list[str], *, addresses: bool) -> str:
+    """The lines of a value as one; an address that was cut in two is made whole."""
+    text = ""
+    for line in lines:
+        cut = addresses and max(text.rfind("<"), text.rfind("[")) > max(text.rfind(">"), text.rfind("]"))
+        text = f"{text}{'' if cut and '@' in text[-200:] + line[:200] else ' '}{line}"
+        if len(text) > MAX_VALUE:
+            break
+    return " ".join(text[:MAX_VALUE].split())
 
-    'original' titles stand above replies as well as above forwards.
+
+def positional(lines: Sequence[str], at: int, *, subject_first: bool = False) -> Block | None:
+    """A block whose labels are in no table, read by the order in which its client writes the rows.
+
+    Only for blocks whose place is known from the structure of the HTML: every row is "something, colon, value",
+    the sender's has an address, one has a clock. Outlook writes From, Sent, To, Cc, Subject; Thunderbird
+    (`subject_first`) Subject, Date, From, To, Cc.
     """
-    if len(line) > 120:
-        return ""
-    text = fold(line.strip(_QUOTING + "-_=*—–─:：\r \ufeff"))
-    if text in TITLES:
-        return "forward"
-    return "original" if text in ORIGINAL_TITLES else ""
-
-
-def is_closing(line: str) -> bool:
-    """The line that some clients write under a forwarded message."""
-    return len(line) <= 120 and fold(line.strip(_QUOTING + "-_=*—–─:\r ")) in CLOSINGS
-
-
-def attribution(lines: Sequence[str], at: int) -> int:
-    """How many lines from `at` on are an attribution ("On ..., Ann wrote:"); 0 when none begins here.
-
-    An attribution starts with "On", or holds an address; it ends with one of the verbs of `labels` and
-    a colon, at most five lines further.
-    """
-    text = unquoted(lines[at])
-    if not text:
-        return 0
-    opens = text[:3].lower() == "on "
-    gathered = ""
-    for k in range(at, min(len(lines), at + 6)):
-        piece = unquoted(lines[k])
-        if not piece:
-            return 0
-        gathered = f"{gathered} {piece}" if gathered else piece
-        if len(gathered) > 1000:
-            return 0
-        if piece[-1] in ":：":
-            ends = fold(piece[-40:].rstrip(" :：\xa0")).endswith(ATTRIBUTION_ENDS)
-            if not ends:
-                return 0
-            telling = TELLING.search(gathered) is not None
-            return k - at + 1 if telling or (opens and k > at) else 0
-        if not opens and k > at:
-            return 0
-    return 0
+    rows: list[str] = []
+    end = at
+    for i in range(at, min(len(lines), at + 12)):
+        text = unquoted(lines[i])
+        name, colon, value = text.replace("：", ":", 1).partition(":")
+        if not colon or not name or len(name) > 40 or "@" in name:
+            if text or (rows and not lines[i : i + 2]):
+                break
+            continue
+        rows.append(value.strip(" \t*\xa0"))
+        end = i + 1
+        if len(rows) == 6:
+            break
+    values: dict[str, str] = {}
+    if subject_first and rows:
+        values[SUBJECT] = rows.pop(0)
+    for row in rows:
+        if _ADDRESS.search(row):
+            for role in (FROM, TO, CC, REPLY_TO):
+                if role not in values:
+                    values[role] = row
+                    break
+        elif DATE not in values and _CLOCK.search(row):
+            values[DATE] = row
+        elif FROM in values and SUBJECT not in values:
+            values[SUBJECT] = row
+    if FROM not in values or DATE not in values or len(values) < 3:
+        return None
+    return Block(at, end, values, depth(lines[at]), None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.mail import html
-from relay.mail.forward import block as blocks
+from relay.mail.forward import block_line
 from relay.mail.forward.text import Forwarded, find
 
 MARKS = (
@@ -82,9 +82,9 @@ def _begins_with_block(text: str) -> bool:
     lines = text[:4000].split("\n")
     seen = 0
     for at, line in enumerate(lines):
-        if not blocks.unquoted(line) or blocks.is_rule(line):
+        if not block_line.unquoted(line) or block_line.is_rule(line):
             continue
-        if blocks.title(line) or blocks.label(line) is not None or blocks.attribution(lines, at):
+        if block_line.title(line) or block_line.label(line) is not None or block_line.attribution(lines, at):
             return True
         seen += 1
         if seen > 1:
@@ -139,6 +139,6 @@ def _behead(node: Any) -> None:
             return
         text = html.without_marks(child.text or "").strip()
         first = text.split("\n", 1)[0]
-        if text and not (blocks.title(first) or blocks.label(first)):
+        if text and not (block_line.title(first) or block_line.label(first)):
             return
         child.decompose()

@@ -9,19 +9,24 @@ are looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.mail.address import Mailbox
 from relay.mail.forward import block as blocks
-from relay.mail.forward import written_date, written_mailbox
-from relay.mail.labels import CC, DATE, FROM, REPLY_TO, SUBJECT, TO
+from relay.mail.forward import block_line, written_mailbox
+from relay.mail.forward.attributed import DATED, read_attribution, read_notes
+from relay.mail.labels import CC, DATE, ENGLISH, FROM, REPLY_TO, SUBJECT, TO, Language
 
 MAX_LINES = 2000
 """Where a forward begins is looked for in the first lines only; the body may be longer."""
 
-_ON_BEHALF = " on behalf of "
+MAX_BLOCKS = 200
+"""Beginnings of blocks that are read; a text with so many half ones has none."""
+
+_CLOCK = re.compile(r"\d\D{1,2}\d\d")
 
 
 class Evidence(StrEnum):
@@ -29,7 +34,7 @@ class Evidence(StrEnum):
 
     TITLE = "title"  # "---------- Forwarded message ---------" and a block: only forwards have it
     ORIGINAL_TITLE = "original-title"  # "-----Original Message-----" and a block: replies have it too
-    RULE = "rule"  # a line of underscores and a block: replies have it too
+    RULE = "rule"  # a line of underscores, or unknown words between dashes, and a block: replies have it too
     BLOCK = "block"  # a block alone: replies have it too
     ATTRIBUTION = "attribution"  # "On ..., Ann wrote:": replies; some clients write forwards so
 
@@ -39,8 +44,9 @@ class Forwarded:
     """A message found in a text.
 
     `author` is None when the block has a name without an address, which is then `author_name`.
-    `date` is the date as written. `note` is the text above, `text` the body, without the title, block
-    and closing line. `complete`: the block names recipients, or has no such line at all.
+    `date` is the date as written, `language` the code of the language it is written in, '' when unknown.
+    `note` is the text above, `text` the body, without the title, block and closing line. `names` are
+    recipients without address.
     """
 
     evidence: Evidence
@@ -54,53 +60,105 @@ class Forwarded:
     date: str
     note: str
     text: str
+    language: str = ""
 
 
 def find(text: str) -> Forwarded | None:
     """The first message quoted in `text`, or None. Never raises."""
-    if ":" not in text and "：" not in text:
+    if ":" not in text and "：" not in text and "---" not in text:
         return None
     lines = text.split("\n")
     limit = min(len(lines), MAX_LINES)
+    tried = 0
+    answered = False  # whether quoted lines without a title stand above: somebody's reply
     i = 0
-    while i < limit:
+    while i < limit and tried < MAX_BLOCKS:
         line = lines[i]
         if not line or line.isspace():
             i += 1
             continue
-        quoted = blocks.depth(line) if line[0] in "> \t\ufeff" else 0
-        kind = blocks.title(line) if quoted < 2 else ""
-        if kind:
-            found = _block_below(lines, i + 1)
-            if found is not None:
-                evidence = Evidence.TITLE if kind == "forward" else Evidence.ORIGINAL_TITLE
-                return _forwarded(lines, i, found, evidence)
-        elif quoted:
-            pass  # quoted without a title: somebody's reply, looked at no further
-        elif blocks.is_rule(line):
-            found = _block_below(lines, i + 1)
-            if found is not None:
-                return _forwarded(lines, i, found, Evidence.RULE)
-        elif blocks.label(line) is not None:
-            found, stop = blocks.read(lines, i)
-            if found is not None and _is_whole(found):
-                return _forwarded(lines, i, found, Evidence.BLOCK)
+        quoted = block_line.depth(line) if line[0] in "> \t" or ord(line[0]) > 127 else 0
+        found = None if quoted and answered else _titled(lines, i)
+        if found is not None:
+            return found
+        if quoted:
+            if not answered and block_line.label(line) is not None:
+                block, _ = blocks.read(lines, i)
+                tried += 1
+                if block is not None and _is_whole(block) and _CLOCK.search(block.values.get(DATE, "")):
+                    return _forwarded(lines, i, block, Evidence.BLOCK)
+            answered = answered or bool(block_line.unquoted(line))
+        elif block_line.label(line) is not None:
+            block, stop = blocks.read(lines, i)
+            tried += 1
+            if block is not None and _is_whole(block):
+                return _forwarded(lines, i, block, Evidence.BLOCK)
             i = max(stop, i + 1)
             continue
         else:
-            length = blocks.attribution(lines, i)
+            length = block_line.attribution(lines, i)
             if length:
-                return _attributed(lines, i, length)
+                return _attributed(lines, i, length, Evidence.ATTRIBUTION)
         i += 1
     return None
 
 
-def _block_below(lines: Sequence[str], at: int) -> blocks.Block | None:
-    """The block that begins within the next lines, with nothing but blank lines before it."""
-    for i in range(at, min(len(lines), at + 6)):
-        if blocks.unquoted(lines[i]) and not blocks.is_rule(lines[i]):
-            return blocks.read(lines, i)[0] if blocks.label(lines[i]) is not None else None
+def _titled(lines: list[str], at: int) -> Forwarded | None:
+    """The message under the title or rule in line `at`, or None when the line is none or has none below it."""
+    line = lines[at]
+    title = block_line.title(line)
+    rest = ""
+    if title is None and ("---" in line or "===" in line or "***" in line):
+        line, rest = block_line.split_title(line)
+        title = block_line.title(line) if rest else None
+        if title is None and rest:
+            return None
+    if title is None:
+        if not (block_line.is_rule(line) or block_line.is_dashed(line)):
+            return None
+        found = _block_below(lines, at + 1, None)
+        return _forwarded(lines, at, found, Evidence.RULE) if found is not None else None
+    evidence = Evidence.ORIGINAL_TITLE if title.kind == "original" else Evidence.TITLE
+    if rest:
+        # Yahoo writes title and block on one line: put apart, they are read like any other's.
+        lines[at : at + 1] = [line, rest]
+    found = _block_below(lines, at + 1, title.languages)
+    if found is not None:
+        if title.date and DATE not in found.values:
+            found.values[DATE] = title.date
+        return _forwarded(lines, at, found, evidence)
+    start = _first_below(lines, at + 1)
+    if start is None:
+        return None
+    if title.kind != "original":
+        notes = read_notes(lines, start)
+        if notes is not None:
+            return _forwarded(lines, at, notes, evidence)
+    if DATED.search(lines[start]):
+        length = block_line.attribution(lines, start)  # Yandex: the title, then "27.10.2021, 09:31, Ann <a@x>:"
+        if length:
+            return _attributed(lines, start, length, evidence, top=at)
     return None
+
+
+def _first_below(lines: Sequence[str], at: int) -> int | None:
+    """The first line from `at` on, of the next six, that is neither blank nor a rule."""
+    for i in range(at, min(len(lines), at + 6)):
+        if block_line.unquoted(lines[i]) and not block_line.is_rule(lines[i]):
+            return i
+    return None
+
+
+def _block_below(lines: Sequence[str], at: int, titled: tuple[Language, ...] | None) -> blocks.Block | None:
+    """The block that begins within the next lines, with nothing but blank lines before it."""
+    start = _first_below(lines, at)
+    if start is None:
+        return None
+    if block_line.label(lines[start]) is None and (
+        titled is None or block_line.bare_label(block_line.unquoted(lines[start]), set()) is None
+    ):
+        return None
+    return blocks.read(lines, start, titled=titled)[0]
 
 
 def _is_whole(found: blocks.Block) -> bool:
@@ -111,14 +169,15 @@ def _is_whole(found: blocks.Block) -> bool:
     return sum(role in found.values for role in (DATE, SUBJECT, TO)) >= 2
 
 
+def from_positions(lines: list[str], at: int, *, subject_first: bool) -> Forwarded | None:
+    """The message under a block at line `at` whose labels are in no table (see `block.positional`)."""
+    found = blocks.positional(lines, at, subject_first=subject_first)
+    return None if found is None else _forwarded(lines, at, found, Evidence.BLOCK)
+
+
 def _forwarded(lines: list[str], top: int, found: blocks.Block, evidence: Evidence) -> Forwarded:
     values = found.values
-    sender = written_mailbox.read(values[FROM])
-    behalf = values[FROM].lower().find(_ON_BEHALF)
-    if behalf >= 0:
-        # Outlook puts who sent it before who wrote it (RFC 5322 §3.6.2: Sender and From), often without an address.
-        writer = written_mailbox.read(values[FROM][behalf + len(_ON_BEHALF) :])
-        sender = writer if writer.mailboxes else sender
+    sender = _sender(values[FROM], found.language)
     author = sender.mailboxes[0] if sender.mailboxes else None
     to = written_mailbox.read(values.get(TO, ""))
     cc = written_mailbox.read(values.get(CC, ""))
@@ -131,28 +190,31 @@ def _forwarded(lines: list[str], top: int, found: blocks.Block, evidence: Eviden
         reply_to=written_mailbox.read(values.get(REPLY_TO, "")).mailboxes,
         names=to.names + cc.names,
         subject=values.get(SUBJECT, ""),
-        date=values.get(DATE, ""),
+        date=values.get(DATE, "").rstrip(";；"),
         note="\n".join(lines[:top]).strip(),
         text=_body(lines, found.end, quoted=found.quoted),
+        language=found.language.code if found.language is not None else "",
     )
 
 
-def _attributed(lines: list[str], at: int, length: int) -> Forwarded:
+def _sender(value: str, language: Language | None) -> written_mailbox.Written:
+    """Who wrote it. Outlook puts who sent it before that (RFC 5322 §3.6.2: Sender and From), often without address."""
+    lower = value.lower()
+    for phrase in (*(language.behalf if language is not None else ()), *ENGLISH.behalf):
+        at = lower.find(f" {phrase} ") if len(lower) == len(value) else -1
+        if at >= 0:
+            writer = written_mailbox.read(value[at + len(phrase) + 2 :])
+            if writer.mailboxes:
+                return writer
+    return written_mailbox.read(value)
+
+
+def _attributed(lines: list[str], at: int, length: int, evidence: Evidence, top: int | None = None) -> Forwarded:
     """`On 28/10/2021 12:46, "John Doe" <john@a.example> wrote:` as the head of a message."""
-    head = " ".join(blocks.unquoted(line) for line in lines[at : at + length])
-    words = head.split()[1:] if head[:3].lower() == "on " else head.split()
-    # The date ends with the last word before the address that has a digit, "AM" or a zone in it.
-    address_at = next((k for k, word in enumerate(words) if "@" in word), None)
-    sender = written_mailbox.Written()
-    date = ""
-    if address_at is not None:
-        dated = [k for k, word in enumerate(words[:address_at]) if _of_date(word)]
-        cut = dated[-1] + 1 if dated else 0
-        date = " ".join(words[:cut]).rstrip(",")
-        sender = written_mailbox.read(" ".join(words[cut : address_at + 1]))
+    sender, date = read_attribution(" ".join(block_line.unquoted(line) for line in lines[at : at + length]))
     author = sender.mailboxes[0] if sender.mailboxes else None
     return Forwarded(
-        evidence=Evidence.ATTRIBUTION,
+        evidence=evidence,
         author=author,
         author_name=author.display_name if author else "",
         to=(),
@@ -161,34 +223,38 @@ def _attributed(lines: list[str], at: int, length: int) -> Forwarded:
         names=(),
         subject="",
         date=date,
-        note="\n".join(lines[:at]).strip(),
-        text=_body(lines, at + length, quoted=False),
+        note="\n".join(lines[: at if top is None else top]).strip(),
+        text=_body(lines, at + length, quoted=0),
     )
 
 
-def _of_date(word: str) -> bool:
-    bare = word.strip(".,;:()").lower()
-    return any(char.isdigit() for char in bare) or bare in ("am", "pm", "a.m", "p.m") or written_date.is_zone(bare)
-
-
-def _body(lines: list[str], start: int, *, quoted: bool) -> str:
-    """The lines from `start` on as a text of their own: one level of quoting or indenting taken off."""
+def _body(lines: list[str], start: int, *, quoted: int) -> str:
+    """The lines from `start` on as a text of their own: the quoting or indenting of the block taken off."""
     body = lines[start:]
-    while body and not blocks.unquoted(body[-1]):
+    while body and not block_line.unquoted(body[-1]):
         body.pop()
     for k in range(len(body) - 1, max(-1, len(body) - 6), -1):
-        if blocks.is_closing(body[k]):
+        if block_line.is_closing(body[k]):
             del body[k:]
             break
     full = [line for line in body if line and not line.isspace()]
-    if quoted or (full and all(line[0] == ">" for line in full)):
-        body = [_one_level_less(line) for line in body]
+    if full and full[0].startswith(("===8<", "---8<", "--8<")):  # The Bat! marks where the text begins
+        body = body[body.index(full[0]) + 1 :]
+        full = full[1:]
+    if not quoted and full and all(line[0] == ">" for line in full):
+        quoted = 1
+    if quoted:
+        for _ in range(quoted):
+            body = [_one_level_less(line) for line in body]
     elif full and all(line.startswith("    ") for line in full):
         body = [line[4:] for line in body]
     return "\n".join(body).strip("\r\n \t\xa0\ufeff")
 
 
 def _one_level_less(line: str) -> str:
+    bare = line.lstrip(" ")
+    if bare[:1] == ">":
+        line = bare
     if line[:2] == "> ":
         return line[2:]
     return line[1:] if line[:1] == ">" else line

@@ -1,8 +1,9 @@
 """Dates as clients write them for people, in the header block of a forward.
 
-Decides which moment `Wed, Oct 27, 2021 at 9:31 AM` or `25 October 2021 at 11:17:21 EEST` is. Words are
-read one by one (month name, day, year, clock, zone), so order and punctuation do not matter; month
-names of every language come from `labels`. What is ambiguous (03/04/2021) is not guessed: no date.
+Decides which moment `Wed, Oct 27, 2021 at 9:31 AM`, `27. Oktober 2021 um 09:31 MESZ` or `2021年10月27日(水)
+午後2:25` is. Words are read one by one (month name, day, year, clock, zone), so order and punctuation do not
+matter; what they mean in which language comes from `labels`, calendars other than ours from `calendars`. What is
+ambiguous (03/04/2021 in English) is not guessed: no date.
 """
 
 from __future__ import annotations
@@ -10,24 +11,30 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from unicodedata import decimal
 
-from relay.mail.labels import MARKS, MONTHS
+from relay.mail.forward.calendars import from_east_asian, from_jalali
+from relay.mail.labels import BY_CODE, ENGLISH, LANGUAGES, MARKS, MONTHS, ZONES, Language, key, month_key
 
-MAX_LENGTH = 120
+MAX_LENGTH = 160
 """A written date is short; what is longer is something else."""
 
-_AMPM = r"(?:\s?([ap])\.?\s?m\b\.?)?"
-_CLOCK = re.compile(rf"(?<!\d)(\d{{1,2}}):(\d{{2}})(?::(\d{{2}}))?(?:[.,]\d{{1,6}})?{_AMPM}", re.IGNORECASE)
-_POINTS = re.compile(rf"(?<![\d.])(\d{{1,2}})[.h](\d{{2}})(?:\.(\d{{2}}))?(?![\d.]){_AMPM}", re.IGNORECASE)
-_OFFSET = re.compile(r"(?:\b(?:GMT|UTC|Z))?\s?([+-])(\d{1,2}):?(\d{2})?(?![\d-])", re.IGNORECASE)
-_NUMERIC = re.compile(r"(?<!\d)(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})(?!\d)")
-_WORD = re.compile(r"[^\W\d_]+|\d+")
+_CLOCKS = (  # hour, minute, second; in order of trial
+    re.compile(r"(?<![\d:])(\d{1,2})\s?[:٫]\s?(\d{2})(?:[:.](\d{2}))?(?!\d)"),
+    re.compile(r"(?<!\d)(\d{1,2})\s?[時时點点시]\s?(?:(\d{1,2})\s?[分분]?)?(?:\s?(\d{1,2})\s?[秒초])?"),
+    re.compile(r"(?<!\d)(\d{1,2})\s?h\s?(\d{2})(?:\s?(?:m|min|:)\s?(\d{2}))?(?!\d)", re.IGNORECASE),
+)
+_POINTS = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])")
+_HOUR = re.compile(r"(?<![\d.:/-])(\d{1,2})()()(?=\s?[ap]\.?m\b)", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:\b(?:GMT|UTC|Z))?\s?([+\-−])(\d{1,2}):?(\d{2})?(?![\d-])", re.IGNORECASE)
+_NUMERIC = re.compile(r"(?<!\d)(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{1,4})(?!\d)")
 
 _ZONES = {  # abbreviations that mean one offset only, in minutes; IST and the like are left out
     "utc": 0, "gmt": 0, "z": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "cest": 120, "mez": 60, "mesz": 120,
     "eet": 120, "eest": 180, "msk": 180, "est": -300, "edt": -240, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480,
     "pdt": -420, "akst": -540, "akdt": -480, "hst": -600, "jst": 540, "kst": 540, "aest": 600, "aedt": 660,
     "acst": 570, "awst": 480, "nzst": 720, "nzdt": 780, "hkt": 480, "sgt": 480, "sast": 120, "brt": -180,
+    "trt": 180, "wib": 420, "wita": 480, "wit": 540, "pht": 480, "ict": 420,
 }  # fmt: skip
 
 
@@ -39,27 +46,32 @@ class WrittenDate:
     zoned: bool
 
 
-def read(text: str, zone: tzinfo = UTC) -> WrittenDate | None:
-    """The moment that `text` names; `zone` is the zone of a clock that names none. None when unsure."""
-    text = " ".join(text[: MAX_LENGTH * 2].translate(MARKS).replace("\u202f", " ").split())
+def read(text: str, zone: tzinfo = UTC, language: str = "") -> WrittenDate | None:
+    """The moment that `text` names; None when unsure.
+
+    `zone` is the zone of a clock that names none; `language` the code of the language it is written in, as far
+    as known: it decides the order of figures, and words that mean different months in different languages.
+    """
+    text = _figures(" ".join(text[: MAX_LENGTH * 2].translate(MARKS).split()))
     if not text or len(text) > MAX_LENGTH:
         return None
-    clock = _CLOCK.search(text) or _POINTS.search(text)
-    hour, minute, second = 0, 0, 0
-    rest = text
-    tail = ""
-    if clock is not None:
-        hour, minute, second = int(clock[1]), int(clock[2]), int(clock[3] or 0)
-        if clock[4]:
-            if not 1 <= hour <= 12:
-                return None
-            hour = hour % 12 + (12 if clock[4].lower() == "p" else 0)
-        tail = text[clock.end() :]
-        rest = f"{text[: clock.start()]} {tail}"
-    day = _day(rest, american=clock is not None and clock[4] is not None)
-    if day is None or clock is None:
+    spoken = BY_CODE.get(language)
+    clock = _clock(text)
+    if clock is None:
         return None  # a day without a clock is up to a day off: not a moment
-    named = _zone(tail)
+    head, tail = text[: clock.start()], text[clock.end() :]
+    half = _half(head, tail, spoken)
+    hour, minute, second = int(clock[1]), int(clock[2] or 0), int(clock[3] or 0)
+    if half == "pm" and hour < 12:
+        hour += 12
+    elif half == "am" and hour == 12:
+        hour = 0
+    elif half == "am" and hour > 12:
+        return None
+    day = _day(f"{head} ; {tail}", spoken, american=half != "" and spoken in (None, ENGLISH))
+    if day is None:
+        return None
+    named = _zone(tail, spoken)
     try:
         local = datetime(*day, hour, minute, min(second, 59), tzinfo=named or zone)
         return WrittenDate(local.astimezone(UTC), named is not None)
@@ -67,60 +79,150 @@ def read(text: str, zone: tzinfo = UTC) -> WrittenDate | None:
         return None
 
 
-def _day(text: str, *, american: bool) -> tuple[int, int, int] | None:
+def _figures(text: str) -> str:
+    """Figures of other scripts as ours."""
+    if text.isascii():
+        return text
+    return "".join(str(decimal(char)) if not char.isascii() and char.isdecimal() else char for char in text)
+
+
+def _clock(text: str) -> re.Match[str] | None:
+    """Where the clock stands. With points (`27.10.2021 9.31`) it is what is not the date."""
+    for form in _CLOCKS:
+        for match in form.finditer(text):
+            if _is_clock(match):
+                return match
+    dates = [date.span() for date in _NUMERIC.finditer(text) if len(date[1]) == 4 or len(date[4]) == 4]
+    points = [
+        match
+        for match in _POINTS.finditer(text)
+        if _is_clock(match) and not any(start < match.end() and match.start() < end for start, end in dates)
+    ]
+    return points[-1] if points else _HOUR.search(text)
+
+
+def _is_clock(match: re.Match[str]) -> bool:
+    return int(match[1]) <= 24 and int(match[2] or 0) < 60 and int(match[3] or 0) <= 60
+
+
+def _half(head: str, tail: str, language: Language | None) -> str:
+    """'am' or 'pm' as told by the words right before or behind the clock, '' when none is there."""
+    before, after = key(head[-24:]).replace(".", ""), key(tail[:24]).replace(".", "")
+    languages = [ENGLISH] if language is None else [language, ENGLISH]
+    if language is None and not (head + tail).isascii():
+        languages += LANGUAGES[1:]
+    for one in languages:
+        foreign = language is None and one is not ENGLISH
+        for half, words in (("am", one.am), ("pm", one.pm)):
+            for word in words:
+                if foreign and word[0] < "\u0370":
+                    continue  # in Latin letters these words are too short to be sure of the language
+                for bare in (word, word.replace(" ", "")):
+                    if _whole_start(after, bare) or (one is not ENGLISH and _whole_end(before, bare)):
+                        return half
+    return ""
+
+
+def _whole_start(text: str, word: str) -> bool:
+    return text.startswith(word) and not (text[len(word) : len(word) + 1].isalpha() and word[-1] < "\u2e80")
+
+
+def _whole_end(text: str, word: str) -> bool:
+    return text.endswith(word) and not (text[: -len(word)][-1:].isalpha() and word[0] < "\u2e80")
+
+
+def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, int, int] | None:
     """(year, month, day) in `text`, None when there is none or its order is not certain."""
-    month, numbers = None, []
-    for word in _WORD.findall(text):
-        if word.isdigit():
-            numbers.append(word)
-        elif month is None:
-            month = MONTHS.get(word.casefold())
-    if month is not None:
+    day = from_east_asian(text)
+    if day is not None:
+        return day
+    named = _month_named(text, language)
+    if named is not None:
+        month, numbers, jalali = named
         years = [number for number in numbers if len(number) == 4]
-        days = [number for number in numbers if len(number) <= 2]
-        if years and days and 1 <= int(days[0]) <= 31:
-            return int(years[0]), month, int(days[0])
-        return None
+        days = [number for number in numbers if len(number) <= 2 and 1 <= int(number) <= 31]
+        if not years or not days:
+            return None
+        return _common(int(years[0]), month, int(days[0]), language, jalali=jalali)
     match = _NUMERIC.search(text)
     if match is None:
         return None
     first, middle, last = int(match[1]), int(match[3]), int(match[4])
     if len(match[1]) == 4:
-        return first, middle, last
+        return _common(first, middle, last, language)
     if len(match[4]) not in (2, 4):
         return None
     year = last if len(match[4]) == 4 else 2000 + last
-    if match[2] == "." or first > 12 or first == middle:  # points are written day first everywhere
-        return year, middle, first
-    if middle > 12 or american:
-        return year, first, middle
+    order = language.order if language is not None else "unknown"
+    if match[2] == "." and order != "ymd":  # points are written day first nearly everywhere
+        order = "dmy"
+    if order == "ymd" and len(match[4]) == 2:
+        return _common(2000 + first, middle, last, language)
+    if first > 12 or first == middle:
+        order = "dmy"
+    elif middle > 12 or (american and order == "unknown" and match[2] == "/"):
+        order = "mdy"
+    if order == "dmy":
+        return _common(year, middle, first, language)
+    return _common(year, first, middle, language) if order == "mdy" else None
+
+
+def _month_named(text: str, language: Language | None) -> tuple[int, list[str], bool] | None:
+    """(month, the figures beside it, whether it is one of the Persian calendar) when a month is named."""
+    words = re.sub(r"(\d+)", r" \1 ", re.sub(r"[,;()/\"'،]+", " ", month_key(text))).split()
+    tables = [(MONTHS, False)] if language is None else [(language.months, False), (language.jalali, True)]
+    if language is not None and language is not ENGLISH:
+        tables += [(ENGLISH.months, False), (MONTHS, False)]
+    for table, jalali in tables:
+        for count in (3, 2, 1):
+            for at in range(len(words) - count + 1):
+                month = table.get(" ".join(words[at : at + count]))
+                if month is not None:
+                    rest = words[:at] + words[at + count :]
+                    return month, [word for word in rest if word.isdecimal()], jalali
     return None
 
 
-def _zone(text: str) -> tzinfo | None:
+def _common(
+    year: int, month: int, day: int, language: Language | None, *, jalali: bool = False
+) -> tuple[int, int, int] | None:
+    """The day in our calendar. Years of others tell themselves: Buddhist ones are 543 ahead, Persian 621 behind."""
+    if jalali or (1300 <= year < 1500 and language is not None and language.code == "fa"):
+        return from_jalali(year, month, day)
+    if 2443 <= year < 2700:
+        year -= 543
+    return (year, month, day) if 1970 <= year < 2200 else None
+
+
+def _zone(text: str, language: Language | None) -> tzinfo | None:
     """The zone named behind the clock, None when there is none that means one offset."""
     offset = _OFFSET.search(text[:40])
     if offset is not None:
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         if minutes <= 14 * 60:
-            return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
-    for word in _WORD.findall(text[:60]):
-        minutes_east = _ZONES.get(word.lower())
-        if minutes_east is not None:
-            return timezone(timedelta(minutes=minutes_east))
+            return timezone(timedelta(minutes=-minutes if offset[1] in "-−" else minutes))
+    folded = key(text[:80])
+    words = [word.strip("().,[]") for word in folded.split()]
+    zones = ZONES if language is None or not language.zones else language.zones
+    for count in range(min(6, len(words)), 0, -1):
+        for at in range(len(words) - count + 1):
+            name = " ".join(words[at : at + count])
+            minutes_east = zones.get(name, _ZONES.get(name) if count == 1 else None)
+            if minutes_east is not None:
+                return timezone(timedelta(minutes=minutes_east))
     return None
 
 
 def is_zone(word: str) -> bool:
     """Is the (lower-case) word the abbreviation of a zone?"""
-    return word in _ZONES
+    return word in _ZONES or word in ZONES
 
 
-def zone_of(field: str) -> tzinfo:
+def zone_of(date_field: str) -> tzinfo:
     """The zone of a Date field (RFC 5322 §3.3): the writer's own clock. UTC when it names none."""
-    found = re.search(r"([+-])(\d{2})(\d{2})\b", field[:MAX_LENGTH])
+    found = re.search(r"([+-])(\d{2})(\d{2})\b", date_field[:MAX_LENGTH])
     if found is None:
-        return _zone(field[-20:]) or UTC
+        return _zone(date_field[-20:], None) or UTC
     minutes = int(found[2]) * 60 + int(found[3])
     if minutes > 14 * 60:
         return UTC

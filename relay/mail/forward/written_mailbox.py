@@ -23,6 +23,7 @@ MAX_BRACKETS = 8
 
 _BRACKETS = (("<", ">"), ("[", "]"), ("(", ")"))
 _OPEN, _CLOSE = "<[(", ">])"
+_SEPARATORS = {ord(one): "," for one in "，、،"} | {ord("；"): ";", ord("؛"): ";", ord("＜"): "<", ord("＞"): ">"}
 _STRIP = " \t'\"`*“”‘’«»,;:"
 
 
@@ -37,6 +38,8 @@ class Written:
 def read(text: str) -> Written:
     """The mailboxes and the bare names of a written list. Never raises."""
     text = text[:MAX_LENGTH].replace("\xa0", " ")
+    if not text.isascii():
+        text = text.translate(_SEPARATORS)
     mailboxes: list[Mailbox] = []
     names: list[str] = []
     held: list[str] = []  # pieces before a comma that may be the front of a name: "Lee," of "Lee, Bob <b@x>"
