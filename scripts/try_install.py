@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import smtplib
+import socket
 import subprocess
 import sys
 import threading
@@ -78,8 +79,8 @@ def until(condition: Callable[[], object], promise: str) -> None:
     kept(promise)
 
 
-def send(number: int, *, lmtp: str = "") -> None:
-    client = smtplib.LMTP(lmtp) if lmtp else smtplib.SMTP("127.0.0.1", 25, "client", timeout=PATIENCE)
+def send(number: int, *, lmtp: str = "", port: int = 25) -> None:
+    client = smtplib.LMTP(lmtp) if lmtp else smtplib.SMTP("127.0.0.1", port, "client", timeout=PATIENCE)
     with client:
         client.sendmail("bob@acme.example", ["crm@relay.acme.example"], MAIL.format(f"mail {number}", number))
 
@@ -297,6 +298,30 @@ def installer() -> None:
     run("sh", "/src/scripts/install", "--remove", ok=True)
     must(STORE.exists() and config.exists(), "--remove leaves the database and the configuration")
     must(not Path("/opt/bcc-relay").exists() and active() != "active", "and takes everything else")
+    beside_a_mail_server()
+
+
+def beside_a_mail_server() -> None:
+    """Installed again, over the data that stayed, with port 25 taken and a group of the CRM's own."""
+    before = count()
+    run("groupadd", "sales", ok=True)
+    run("usermod", "-aG", "sales", "stranger", ok=True)
+    with socket.create_server(("0.0.0.0", 25)):
+        run("sh", "/src/scripts/install", "--group", "nobodys", ok=False)
+        must(not Path("/opt/bcc-relay").exists(), "a group that is not there: nothing is changed")
+        told = run("sh", "/src/scripts/install", "--group", "sales", ok=True)
+        must("127.0.0.1:2525" in told, "where port 25 is taken it takes another one and says so", told)
+        send(5000, port=2525)
+        until(
+            lambda: int(ask("SELECT count(*) FROM message", "stranger").strip("[](),")) == before + 1,
+            "mail goes on over the old data",
+        )
+        kept("and the group named by --group reads it")
+        ask("SELECT 1", user="crm", ok=False)
+        kept("and the other group no longer")
+        run("sh", "/src/scripts/install", ok=True)
+        ask("UPDATE lead SET name = name RETURNING id", user="stranger", ok=True)
+        kept("an upgrade remembers the group")
 
 
 def package() -> None:
