@@ -20,7 +20,14 @@ from relay.mail.forward import written_date
 from relay.mail.forward.structure import find_structured
 from relay.mail.forward.text import Evidence, Forwarded
 from relay.mail.message import Message
-from relay.mail.reference import base_subject, is_forward_subject, is_reply_subject, split_prefixes
+from relay.mail.reference import (
+    base_subject,
+    has_prefix,
+    is_either_subject,
+    is_forward_subject,
+    is_reply_subject,
+    split_prefixes,
+)
 
 
 def find_inline(message: Message, directory: Directory, *, ours: bool, alone: bool) -> tuple[Original, str] | None:
@@ -67,7 +74,10 @@ def _means_forward(
     """
     if found.author is not None and directory.is_capture(found.author.address):
         return False  # a reply to something of ours
-    forwards = is_forward_subject(message.subject)
+    forwards = is_forward_subject(message.subject, found.language) or (
+        # The block does not tell which language "VS:" is in; to nobody but the capture address one forwards.
+        alone and found.author is not None and is_either_subject(message.subject, found.language)
+    )
     if found.evidence is Evidence.TITLE:
         # Words between dashes in somebody's notes name no address and no moment.
         return forwards or marked or found.author is not None or any(char.isdigit() for char in found.date)
@@ -75,7 +85,11 @@ def _means_forward(
         return forwards and alone and found.author is not None
     if forwards:
         return True
-    return ours and not is_reply_subject(message.subject) and (marked or _written_by_a_client(found, message))
+    if not ours or is_reply_subject(message.subject, found.language):
+        return False
+    if not found.language and has_prefix(message.subject):
+        return False  # a block in a language that we do not know, and a prefix that may say "reply" in it
+    return marked or _written_by_a_client(found, message)
 
 
 def _written_by_a_client(found: Forwarded, message: Message) -> bool:
@@ -128,7 +142,7 @@ def _from_block(found: Forwarded, wrapper: Message, markup: str, evidence: str) 
         defects.append(NAMES_ONLY)
     at: datetime | None = None
     if found.date:
-        written = written_date.read(found.date, written_date.zone_of(wrapper.first("date") or ""))
+        written = written_date.read(found.date, written_date.zone_of(wrapper.first("date") or ""), found.language)
         at = written.at if written is not None else None
         if at is None:
             defects.append(DATE_UNREAD)

@@ -28,12 +28,6 @@ QUOTES = (
 )
 """Elements that hold a quotation. A plain blockquote is only indented: the author's words."""
 
-HEADERS = (
-    "#divRplyFwdMsg, .gmail_attr, .moz-cite-prefix, .moz-email-headers-table, "
-    'div[style*="border-top:solid"], div[style*="border-top: solid"], .ms-outlook-mobile-reference-message'
-)
-"""Elements in which clients put the header block or the attribution of what they quote."""
-
 _OPEN, _CLOSE, HEAD = "\ue0f0", "\ue0f1", "\ue0f2"
 _HIDDEN = ['[style*="display:none"]', '[style*="display: none"]', "[hidden]"]
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {

@@ -148,6 +148,11 @@ def is_reply_subject(subject: str, language: str = "") -> bool:
     return bool(prefixes) and prefixes[0] in REPLY_PREFIXES and not is_forward_subject(subject, language)
 
 
+def has_prefix(subject: str) -> bool:
+    """Does the subject begin like one with a prefix ("Xy: Offer"), in a language that we may not know?"""
+    return _PREFIX.match(" ".join(subject[:200].split())) is not None
+
+
 def is_either_subject(subject: str, language: str = "") -> bool:
     """Does the outermost prefix say "forwarded" in one language and "reply" in another, and `language` neither?"""
     prefixes = split_prefixes(subject)[0]

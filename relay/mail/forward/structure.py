@@ -3,7 +3,8 @@
 Decides where in a document the quoted message begins, from the elements in which clients put its header
 block (`gmail_attr`, `divRplyFwdMsg`, Word's bordered div, Apple's `blockquote type=cite` ...), which do
 not depend on a language. Gives back the text on both sides and the markup of the quoted message alone;
-what the block says is read by `forwarded.find`. New clients are one more selector in `html.HEADERS`.
+what the block says is read by `forwarded.find`. New clients are one more selector here.
+Where the place is certain, even a block whose labels are in no table is read, by the order of its rows.
 """
 
 from __future__ import annotations
@@ -13,18 +14,46 @@ from typing import Any
 
 from relay.mail import html
 from relay.mail.forward import block_line
-from relay.mail.forward.text import Forwarded, find
+from relay.mail.forward.text import Forwarded, find, from_positions
 
 MARKS = (
-    "gmail_attr", "divRplyFwdMsg", "moz-email-headers-table", "border-top:solid", "border-top: solid", 'type="cite"',
-    "type=cite", "type='cite'", "ms-outlook-mobile-reference-message", "moz-forward-container", "yahoo_quoted",
+    "gmail_", "RplyFwdMsg", "reference-message", "OLK_SRC_BODY", "border-top:solid", "border-top: solid",
+    "solid none none", "moz-", 'type="cite"', "type=cite", "type='cite'", "yahoo_quoted", "ymail_", "zwchr",
+    "__DIVIDER__", "protonmail_quote", "tutanota_quote", 'name="quote"', "zmail_extra", "ForwardContent",
+    "messageReplySection", "sh-quoted", "missive_quote", "reply-intro", "mail-quote",
 )  # fmt: skip
 """One of these stands in any document worth parsing for it; a search for them costs next to nothing."""
 
-SELECTOR = f'{html.HEADERS}, blockquote[type="cite"], .moz-forward-container, .yahoo_quoted'
+HEADERS = (
+    # Outlook on the web and new (also inside a document that its web client had before: x_...), mobile, 2011, Word
+    '[id$="divRplyFwdMsg"], [id*="reference-message-container"], [class*="reference-message-container"], '
+    '[class*="ms-outlook-mobile-reference-message"], '
+    'div[style*="border-top:solid"], div[style*="border-top: solid"], div[style*="solid none none"], '
+    # Gmail; Thunderbird
+    '[class$="gmail_attr"], .moz-cite-prefix, .moz-email-headers-table'
+)
+"""Elements in which clients put the header block or the attribution of what they quote."""
+
+CONTAINERS = (
+    # Apple Mail, Fastmail, Evolution; Thunderbird; Gmail (older); Yahoo; Zimbra; Proton; Tuta; GMX, WEB.DE; Zoho;
+    # 163; Spark; Superhuman; Missive; Roundcube; Mail.ru; Outlook 2011 for Mac
+    'blockquote[type="cite"], .moz-forward-container, .gmail_quote, .yahoo_quoted, [id^="yahoo_quoted"], '
+    '[class^="ymail_quote"], [id="zwchr"], [data-marker="__DIVIDER__"], .protonmail_quote, .tutanota_quote, '
+    '[name="quote"], .zmail_extra, #isForwardContent, [name="messageReplySection"], .sh-quoted-content, '
+    '.missive_quote, #reply-intro, [class^="mail-quote"], #OLK_SRC_BODY_SECTION'
+)
+"""Elements that hold all of what is quoted, its header first; Zimbra's stands before it."""
+
+SELECTOR = f"{HEADERS}, {CONTAINERS}"
 
 MAX_CANDIDATES = 12
 """Elements that are looked at: the first is right unless the writer's own text is styled alike."""
+
+OPENING = 40
+"""Characters, without blanks, by which the beginning of the body is found again in the markup."""
+
+MAX_HEADER = 20_000
+"""Characters of an element in which they are looked for."""
 
 MAX_STEPS = 400
 """Siblings of one element that are removed, and ancestors climbed, when the quoted message is cut out."""
@@ -47,7 +76,7 @@ def find_structured(markup: str) -> Structured | None:
         return None
     candidates: list[Any] = []
     for node in document.document.query_selector_all(SELECTOR)[:MAX_CANDIDATES]:
-        if node.parent is not None and _promising(node.text or ""):
+        if node.parent is not None and (node.tag == "hr" or _promising(node.text or "")):
             candidates.append(node)
             html.mark_before(document, node)
     if not candidates:
@@ -57,13 +86,18 @@ def find_structured(markup: str) -> Structured | None:
         if number >= len(pieces):
             break
         rest = _one_text(pieces[number:])
-        if not _begins_with_block(rest):
+        if _begins_with_block(rest):
+            found = find(rest)
+        elif _is_header(node):
+            found = _in_no_table(rest, subject_first="moz-email-headers-table" in _classes(node))
+            if found is None:
+                continue
+        else:
             continue
-        found = find(rest)
         if found is None:
             return None
         note = _one_text(pieces[:number]).strip(" \n>_-")
-        return Structured(replace(found, note=note), _cut(document, node))
+        return Structured(replace(found, note=note), _cut(document, node, found.text))
     return None
 
 
@@ -92,11 +126,35 @@ def _begins_with_block(text: str) -> bool:
     return False
 
 
-def _cut(document: Any, node: Any) -> str:
-    """The markup behind the header element `node`: everything before it in the document removed."""
+def _is_header(node: Any) -> bool:
+    """Is the element one in which a client puts a header block and nothing else, so that its rows are known?"""
+    style = node.getattr("style") or ""
+    return (
+        (node.getattr("id") or "").endswith("divRplyFwdMsg")
+        or "moz-email-headers-table" in _classes(node)
+        or "border-top" in style
+        or "solid none none" in style
+    )
+
+
+def _classes(node: Any) -> list[str]:
+    return (node.getattr("class") or "").split()
+
+
+def _in_no_table(text: str, *, subject_first: bool) -> Forwarded | None:
+    """The message under a block in a language that is in no table, read by position."""
+    lines = text.split("\n")
+    at = next((k for k, line in enumerate(lines[:6]) if block_line.unquoted(line)), None)
+    return None if at is None else from_positions(lines, at, subject_first=subject_first)
+
+
+def _cut(document: Any, node: Any, body: str) -> str:
+    """The markup of `body` behind the header element `node`: everything before it in the document removed."""
+    line = next((one for one in body[:2000].replace(">", "").split("\n") if one and not one.isspace()), "")
+    opening = "".join(line.split())[:OPENING]
     try:
         if node.tag == "blockquote":
-            _behead(node)
+            _behead(node, opening)
         inner = node
         for _ in range(MAX_STEPS):
             parent = node.parent
@@ -110,10 +168,14 @@ def _cut(document: Any, node: Any) -> str:
             else:
                 return ""
             node = parent
-        if _only_header(inner):
+        if inner.tag == "hr":  # Zimbra's stands before the block
+            holder = inner.parent
+            inner.decompose()
+            _behead(holder, opening)
+        elif _only_header(inner):
             inner.decompose()
         elif inner.tag != "blockquote":
-            _behead(inner)
+            _behead(inner, opening)
         return html.without_marks(document.body.html if document.body is not None else "")
     except Exception:  # noqa: BLE001  a document too odd to cut: the text is there all the same
         return ""
@@ -121,24 +183,37 @@ def _cut(document: Any, node: Any) -> str:
 
 def _only_header(node: Any) -> bool:
     """Does the element hold the header block alone, with the body behind it?"""
-    classes = (node.getattr("class") or "").split()
+    classes = _classes(node)
     return (
-        node.tag == "table"
-        or node.getattr("id") == "divRplyFwdMsg"
+        node.tag in ("table", "hr")
         or "gmail_attr" in classes
+        or "x_gmail_attr" in classes
         or "moz-cite-prefix" in classes
-        or (node.tag == "div" and "border-top" in (node.getattr("style") or ""))
+        or (node.tag == "div" and _is_header(node))
     )
 
 
-def _behead(node: Any) -> None:
-    """Remove the children that hold the title and the block from the front of `node`."""
+def _behead(node: Any, opening: str) -> None:
+    """Remove what stands before the body in `node`: the title and the block, to where its `opening` words begin."""
+    known = opening in _squeezed(node) if len(opening) > 3 else False
     for _ in range(MAX_STEPS):
         child = node.first_child
         if child is None:
             return
-        text = html.without_marks(child.text or "").strip()
-        first = text.split("\n", 1)[0]
-        if text and not (block_line.title(first) or block_line.label(first)):
-            return
+        squeezed = _squeezed(child)
+        if known:
+            if squeezed.startswith(opening):
+                return
+            if opening in squeezed:
+                node = child
+                continue
+        elif squeezed:
+            first = html.without_marks(child.text or "").strip().split("\n", 1)[0]
+            if not (block_line.title(first) or block_line.label(first)):
+                return
         child.decompose()
+
+
+def _squeezed(node: Any) -> str:
+    """The text of a node without blanks, as far as a header and the first words below it reach."""
+    return "".join(html.without_marks((node.text or "")[:MAX_HEADER]).replace(">", "").split())
