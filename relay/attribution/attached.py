@@ -22,6 +22,7 @@ from relay.attribution.recovered import (
     Original,
 )
 from relay.mail import html
+from relay.mail.address import Address
 from relay.mail.automatic import BOUNCE, automatic
 from relay.mail.body import is_stub
 from relay.mail.container import message_in
@@ -98,13 +99,21 @@ def _opened(
     yield whole(message, Route.ATTACHED, evidence, size)
 
 
-def whole(message: Message, route: Route, evidence: str, size: int) -> Original:
+def whole(message: Message, route: Route, evidence: str, size: int, recipients: tuple[Address, ...] = ()) -> Original:
     """An original whose own header tells of it. A name without an address stays a name."""
     author_name = "" if message.author else _only_name(message.first("from") or "")
     defects = [NOT_RECOVERED] if author_name else []
     if any(value.endswith("<>") for name in ("to", "cc") for value in message.all(name)):
         defects.append(NAMES_ONLY)
-    return Original(message, route, evidence, author_name=author_name, size=size, defects=tuple(defects))
+    return Original(
+        message,
+        route,
+        evidence,
+        author_name=author_name,
+        size=size,
+        defects=tuple(defects),
+        recipients=recipients,
+    )
 
 
 def _only_name(field: str) -> str:

@@ -22,6 +22,7 @@ from relay.attribution.recovered import NOT_RECOVERED, HandedIn, Original
 from relay.mail.address import Address
 from relay.mail.automatic import automatic
 from relay.mail.body import body
+from relay.mail.container import opened
 from relay.mail.envelope import Envelope, MailObject, VaultId
 from relay.mail.message import PARSER, Message
 from relay.mail.reference import base_subject, thread_ids
@@ -45,6 +46,7 @@ def compose(vault_id: VaultId, mail: MailObject, message: Message, directory: Di
     """The records of one mail object: one, or one for each original it carried (positions 0..n-1)."""
     if UNPARSABLE in message.defects:
         return (unparsed(vault_id, mail, message.defects, message),)
+    message = opened(message)
     handed = handed_in(message, mail.envelope, directory)
     asked = _tags(message, mail.envelope, directory)
     said = copied(mail.envelope, directory)
@@ -67,7 +69,9 @@ def _record(
     message = original.message
     envelope = mail.envelope
     itself = original.route in (Route.BCC, Route.DIRECT, Route.REDIRECT)  # the mail object is the message
-    unnamed = (*envelope.forward_paths, *said.received_by) if itself else ()
+    unnamed = original.recipients
+    if itself:
+        unnamed = (*unnamed, *envelope.forward_paths, *said.received_by)
     everyone, party_defects = parties(message, directory, unnamed)
     author = message.author[0].address if message.author else None
     author_name = message.author[0].display_name if message.author else original.author_name

@@ -28,6 +28,7 @@ from relay.attribution.directory import Directory
 from relay.attribution.record import Direction, Party, Role, Verdict
 from relay.mail.address import Address
 from relay.mail.envelope import Envelope
+from relay.mail.rewritten import undone
 
 SENT_BY_OURS = Verdict(Direction.OUTGOING, "tag-out")
 RECEIVED_BY_OURS = Verdict(Direction.INCOMING, "tag-in")
@@ -84,7 +85,7 @@ def verdict(
     elif said.received_by and not said.sent_by:
         if by_header.direction is Direction.UNKNOWN:
             return RECEIVED_BY_OURS
-        reverse = envelope.reverse_path
+        reverse = None if envelope.reverse_path is None else undone(envelope.reverse_path)
         from_outside = reverse is not None and not directory.is_ours(reverse)
         among_us = all(directory.is_ours(party.address) for party in parties)
         if by_header.direction is not Direction.INCOMING and from_outside and among_us:

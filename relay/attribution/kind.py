@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from relay.attribution.record import FiledPart, PartKind
+from relay.mail import signed
 from relay.mail.message import Part
 
 LOGO = 64 * 1024
@@ -43,7 +44,7 @@ def filed_parts(parts: Sequence[Part]) -> tuple[FiledPart, ...]:
 
 def _kind(part: Part, *, again: bool) -> PartKind:
     """`again`: the same content is in the message more than once."""
-    if part.media_type in _TECHNICAL:
+    if part.media_type in _TECHNICAL or (part.media_type in signed.TYPES and signed.content(part.content)[0]):
         return PartKind.SIGNATURE
     if part.media_type in _REPORT:
         return PartKind.INLINE

@@ -6,9 +6,11 @@ parts; HTML by structure; text. The subject's prefix only breaks ties.
 
 - The capture address only in the envelope, or beside an outside party: a copy, whatever it says.
 - Visible recipients only capture addresses (or also our people) and an original inside: a forward.
-- Resent fields (RFC 5322 §3.6.6): the outer header is the original.
+- Resent fields (RFC 5322 §3.6.6) and the marks of forwarding rules: the outer header is the original.
+- A journal report of a server of ours: what it carries is the original.
 
-Here the decision is made; what lies in parts is found by `attached`, in texts by `inline`.
+Here the decision is made; what lies in parts is found by `attached`, in texts by `inline`, in reports by
+`journaled`; how a mail was sent on is told by `redirected`, who wrote through a list by `listed`.
 """
 
 from __future__ import annotations
@@ -18,27 +20,41 @@ from dataclasses import replace
 from relay.attribution.attached import find_attached, is_bounce, note_of
 from relay.attribution.directory import Directory
 from relay.attribution.inline import find_inline
+from relay.attribution.journaled import find_journal
+from relay.attribution.listed import with_author
 from relay.attribution.record import Route
 from relay.attribution.recovered import MAX_DEPTH, NOT_STAFF, HandedIn, Original
+from relay.attribution.redirected import find_redirect, received_by
 from relay.mail.address import Address
 from relay.mail.envelope import Envelope
 from relay.mail.forward.text import Evidence
 from relay.mail.message import Message
+from relay.mail.rewritten import undone
 
 
 def handed_in(message: Message, envelope: Envelope, directory: Directory) -> HandedIn:
     """Which messages a mail object is about, by which route, and who handed it in. Never raises."""
+    found = _handed_in(message, envelope, directory)
+    return replace(found, originals=tuple(with_author(one, directory) for one in found.originals))
+
+
+def _handed_in(message: Message, envelope: Envelope, directory: Directory) -> HandedIn:
     author = message.author[0].address if message.author else None
     by = _handed_in_by(author, envelope, directory)
+    journal = find_journal(message, envelope, directory, by)
+    if journal is not None:
+        return journal
     visible = [mailbox.address for mailbox in (*message.to, *message.cc)]
     others = [address for address in visible if not directory.is_capture(address)]
     to_capture = len(others) < len(visible)
-    redirected = _redirected(message, directory, to_capture=to_capture)
-    if redirected is not None:
-        resender = directory.staff_id(redirected)
-        return HandedIn(Route.REDIRECT, (Original(message, Route.REDIRECT, "resent"),), "", resender or by)
+    redirect = find_redirect(message, directory, to_capture=to_capture)
+    if redirect is not None:
+        resender = None if redirect.by is None else directory.staff_id(redirect.by)
+        original = Original(message, Route.REDIRECT, redirect.evidence)
+        return HandedIn(Route.REDIRECT, (original,), "", resender or by)
     if not to_capture or any(not directory.is_ours(address) for address in others):
-        return HandedIn(Route.BCC, (Original(message, Route.BCC),), "", by)
+        received = received_by(message, envelope, directory)
+        return HandedIn(Route.BCC, (Original(message, Route.BCC, recipients=received),), "", by)
     ours = author is not None and directory.is_ours(author)
     # An outsider's mail to us with the capture address beside it may hold a forward: of theirs, not ours.
     if (ours or not others) and not is_bounce(message, directory):
@@ -52,23 +68,12 @@ def handed_in(message: Message, envelope: Envelope, directory: Directory) -> Han
 def _handed_in_by(author: Address | None, envelope: Envelope, directory: Directory) -> int | None:
     """Our person who handed it in: the author, else who sent it (reverse-path), else who logged in."""
     account = envelope.client.account
-    for address in (author, envelope.reverse_path, Address.read(account) if account else None):
+    reverse = None if envelope.reverse_path is None else undone(envelope.reverse_path)
+    for address in (author, envelope.reverse_path, reverse, Address.read(account) if account else None):
         person = None if address is None else directory.staff_id(address)
         if person is not None:
             return person
     return None
-
-
-def _redirected(message: Message, directory: Directory, *, to_capture: bool) -> Address | None:
-    """Who of ours resent the message to us unchanged (RFC 5322 §3.6.6), or None."""
-    resent_from = message.mailboxes("resent-from")
-    if not resent_from:
-        return None
-    resender = resent_from[0].address
-    resent_to = (*message.mailboxes("resent-to"), *message.mailboxes("resent-cc"))
-    if any(directory.is_capture(one.address) for one in resent_to):
-        return resender
-    return resender if directory.is_ours(resender) and not to_capture else None
 
 
 def _forwarded(message: Message, directory: Directory, *, ours: bool, alone: bool) -> HandedIn | None:

@@ -7,8 +7,10 @@ Types, and the names of what may be wrong with them. Found by `original` and its
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from relay.attribution.record import Route
+from relay.mail.address import Address
 from relay.mail.message import Message
 
 MAX_ORIGINALS = 200
@@ -26,6 +28,25 @@ OTHER_PARTS = "wrapper-has-other-parts"
 NAMES_ONLY = "recipient-without-address"
 NOT_STAFF = "forwarder-not-staff"
 DATE_UNREAD = "forwarded-date-unread"
+NOT_BELIEVED = "journal-not-believed"
+WITHOUT_ORIGINAL = "journal-without-original"
+
+
+class Found(StrEnum):
+    """By what an original was found (`envelope.evidence`), beside what an inline forward is found by.
+
+    The sentences that `explain` tells for them, with how sure each is, stand in `telling`.
+    """
+
+    COPY = ""
+    ATTACHED = "attached"
+    FILE = "attached-file"
+    OUTLOOK = "outlook"
+    RESENT = "resent"
+    AUTO_FORWARDED = "auto-forwarded"
+    LIST = "list-author"
+    JOURNAL = "journal"
+    JOURNAL_FACTS = "journal-facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +55,7 @@ class Original:
 
     `evidence`: by what it was found ('' for a copy). `date_text`: the date as a block writes it.
     `date_source`: 'header', 'forwarded' or 'received'. `size` in octets, None: that of the mail object.
+    `recipients`: who got it by the word of a server, beside those that its header names.
     """
 
     message: Message
@@ -44,6 +66,7 @@ class Original:
     date_source: str = "header"
     size: int | None = None
     defects: tuple[str, ...] = ()
+    recipients: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

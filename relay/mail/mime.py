@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from relay.mail import header, parameter, signed, transfer
+from relay.mail import header, parameter, transfer
 from relay.mail.parameter import NOTHING, Value
 
 MAX_DEPTH = 50
@@ -120,24 +120,8 @@ def walk(content: bytes) -> Tree:
                     continue
             else:
                 defects["nested-too-deep"] = None
-        elif depth < MAX_DEPTH and _is_opaque(kind, type_, disposition):
-            inner, defect = signed.content(transfer.decode(octets, body, end, encoding)[0])
-            if inner is not None:
-                waiting.append((inner, 0, len(inner), within, depth + 1))
-                continue
-            defects[defect] = None
         leaves.append(Leaf(kind, type_, disposition, encoding, content_id, within, octets, body, end))
     return Tree(fields, top_type, top_charset, leaves, defects)
-
-
-def _is_opaque(kind: str, type_: Value, disposition: Value) -> bool:
-    """Is the entity wrapped in its signature (RFC 8551 §3.5.2), also under the type of any file (§3.2.1)?"""
-    if not kind.startswith("application/"):
-        return False
-    if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
-        return type_.get("smime-type").lower() != "certs-only"
-    name = disposition.get("filename") or type_.get("name") if kind == "application/octet-stream" else ""
-    return name[-4:].lower() == ".p7m"
 
 
 def _with_line_feeds(content: bytes, defects: dict[str, None]) -> bytes:

@@ -17,10 +17,6 @@ from relay.mail import charset, date, flowed, inline, mailbox, mime, transfer
 from relay.mail.encoded import from_octets, printable, to_text
 from relay.mail.header import Fields
 from relay.mail.message import Message, Part
-from relay.mail.outlook import internet, tnef
-from relay.mail.outlook.compound import Broken
-from relay.mail.outlook.effort import Effort
-from relay.mail.outlook.property import Note
 from relay.mail.parameter import file_name
 
 MAX_IDS = 1_000
@@ -29,12 +25,6 @@ MAX_ID = 998
 """Octets of a Message-ID: a line (RFC 5322 §2.1.1). A longer one identifies nothing."""
 MAX_CIDS = 10_000
 """References to parts that are read from one HTML text."""
-
-TNEF_STEPS = 200_000
-"""Steps that the rich text of a mail's TNEF may cost: a fifth of a second. Two hundred mails may be attached to one."""
-
-DAMAGED = "outlook-cut"
-"""Defect: a .msg or winmail.dat is damaged, or larger than our bounds; what it still says was kept."""
 
 
 def parse(content: bytes) -> Message:
@@ -136,7 +126,6 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
     texts: list[str] = []
     htmls: list[str] = []
     parts: list[Part] = []
-    notes: list[Note] = []
     for leaf in leaves:
         name = ""
         if leaf.type_.parameters or leaf.disposition.parameters:
@@ -165,9 +154,6 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
             if defect:
                 defects[defect] = None
             continue
-        if octets.startswith(tnef.SIGNATURE) and (note := _opened(octets, defects)) is not None:
-            notes.append(note)
-            continue
         disposition = leaf.disposition.word
         parts.append(
             Part(
@@ -179,36 +165,8 @@ def _contents(leaves: list[mime.Leaf], defects: dict[str, None]) -> tuple[str | 
                 content=octets,
             )
         )
-    if notes:
-        _take_out(notes, texts, htmls, parts, defects)
     html = "\n".join(htmls) if htmls else None
     return "\n".join(texts) if texts else None, html, with_references(html, parts)
-
-
-def _opened(octets: bytes, defects: dict[str, None]) -> Note | None:
-    """The message in a TNEF that is more than a file: mail, or something with attachments."""
-    try:
-        note = tnef.read(octets)
-    except Broken:
-        return None
-    if note.cut:
-        defects[DAMAGED] = None
-    return note if note.attachments or internet.is_mail(note) or internet.has_body(note.properties) else None
-
-
-def _take_out(
-    notes: list[Note], texts: list[str], htmls: list[str], parts: list[Part], defects: dict[str, None]
-) -> None:
-    """What TNEF holds: its attachments become the message's; its text too, when the message has none."""
-    effort = Effort(TNEF_STEPS)
-    for note in notes:
-        parts += internet.parts(note, effort, len(parts))
-        if not any(text.strip() for text in texts) and not htmls:
-            text, html = internet.bodies(note.properties, effort)
-            texts += [text] if text else []
-            htmls += [html] if html else []
-    if effort.exhausted:
-        defects[DAMAGED] = None
 
 
 def _named(leaf: mime.Leaf) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+
 MAX_PIECES = 200_000
 """Pieces of a content that was written while it was signed; programs write 1,000 octets or more at a time."""
 

@@ -203,10 +203,11 @@ def named(pattern: str, *files: str) -> set[str]:
 
 def test_every_defect_has_a_sentence_and_stands_in_the_docs() -> None:
     reading = [f"mail/{name}.py" for name in ("header", "mime", "reading", "charset", "transfer", "fallback", "body")]
-    meaning = [f"attribution/{name}.py" for name in ("compose", "copied", "original", "party", "unknown")]
+    reading += ["mail/signed.py", "mail/outlook/message.py"]
+    meaning = [f"attribution/{name}.py" for name in ("compose", "copied", "recovered", "party", "unknown")]
     given = named(r'defects\["([a-z0-9-]+)"|defects\.append\("([a-z0-9-]+)"', *reading)
     found = {name for pair in given for name in pair if name}
-    found |= named(r'^[A-Z_0-9]+ = "([a-z0-9]+(?:-[a-z0-9]+)+|unparsable)"$', *reading, *meaning)
+    found |= named(r'^[A-Z_0-9]+ = "([a-z0-9]+(?:-[a-z0-9]+)+|unparsable|encrypted)"$', *reading, *meaning)
     found |= named(r'unparsed\(vault_id, mail, \("([a-z-]+)",\)\)', "work/filer.py")
     found |= {"missing-boundary", "boundary-not-found", "tag-disagrees"}
     assert found == telling.DEFECTS.keys()
@@ -230,4 +231,5 @@ def test_every_reason_that_is_stored_has_a_sentence() -> None:
         [names] = re.findall(rf"\({column} IN \(([^)]+)\)\)", schema)
         assert set(re.findall(r"'([a-z-]+)'", names)) == sentences.keys()
     evidence = named(r'^    [A-Z_]+ = "([a-z-]+)"  #', "mail/forward/text.py")
-    assert evidence | {"", "attached", "resent"} == telling.EVIDENCE.keys()
+    found = named(r'^    [A-Z_]+ = "([a-z-]*)"$', "attribution/recovered.py")
+    assert evidence | found == telling.EVIDENCE.keys()

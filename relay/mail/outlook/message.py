@@ -12,7 +12,10 @@ from relay.mail.outlook import internet, msg
 from relay.mail.outlook.compound import Broken
 from relay.mail.outlook.effort import Effort
 from relay.mail.outlook.property import CLASS, Note
-from relay.mail.reading import DAMAGED, parse, with_references
+from relay.mail.reading import parse, with_references
+
+DAMAGED = "outlook-cut"
+"""Defect: a .msg or winmail.dat is damaged, or larger than our bounds; what it still says was kept."""
 
 _REPORT_KINDS = {"ipnrn": "disposition-notification", "ipnnrn": "disposition-notification"}
 """Last word of the class of a report -> what it reports, else a delivery (RFC 6522)."""
