@@ -26,7 +26,8 @@ OFFERED = 50
 
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> None:
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
     """Write what makes a shell complete our commands, leads and people.
 
     bash: bcc-relay completion bash > /usr/share/bash-completion/completions/bcc-relay
@@ -35,11 +36,9 @@ def completion(shell: str) -> None:
 
     fish: bcc-relay completion fish > /usr/share/fish/vendor_completions.d/bcc-relay.fish
     """
-    from relay.cli.program import program
-
     found = get_completion_class(shell)
     assert found is not None  # noqa: S101  click knows all of SHELLS
-    click.echo(found(program, {}, "bcc-relay", "_BCC_RELAY_COMPLETE").source())
+    click.echo(found(context.find_root().command, {}, "bcc-relay", "_BCC_RELAY_COMPLETE").source())
 
 
 def leads(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
