@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from relay import sqlite
 from relay.attribution import identity
-from relay.attribution.record import Record
+from relay.attribution.direction import AUTHOR_OURS, NO_OTHER_PARTY, ONLY_OURS
+from relay.attribution.record import Record, Role
+from relay.attribution.united import with_blind
 from relay.attribution.unknown import facts_only, is_known
 from relay.mail.envelope import VaultId
 from relay.store import relation
@@ -39,14 +42,16 @@ class Transaction(Rows):
         if wanted:
             self._written(batch)
             self._copied(batch)
+            united = self._unite(batch)
             self._envelopes(batch)
             self._outcomes(wanted)
         self._db.execute("INSERT OR REPLACE INTO _relay (name, value) VALUES ('filed_up_to', ?)", (str(up_to),))
         at("filer.written")
         if wanted:
-            relation.relate(self._db, [message for message, _ in batch.fresh()])
+            relation.relate(self._db, sorted({message for message, _ in batch.fresh()} | united))
             if not self._keeps_unknown:
                 self._texts_of_known(batch)
+                self._texts_of_united(united)
         at("filer.related")
         return len(wanted)
 
@@ -127,6 +132,37 @@ class Transaction(Rows):
             for i, r in copies
             if r.note or identity.source_rank(r.route) < min(map(identity.source_rank, routes[i]), default=0)
         )
+
+    def _unite(self, batch: Batch) -> set[int]:
+        """Who received a message unseen, by the word of a copy alone, is on it too. Returns messages that changed."""
+        copies = [(i, r) for i, r in batch.copies() if any(party.role is Role.BCC for party in r.parties)]
+        changed: set[int] = set()
+        for i, record in copies:
+            known = self._parties(i)
+            parties = with_blind(known, record.parties)
+            if len(parties) == len(known):
+                continue
+            (at,) = self._db.execute("SELECT originated_at FROM message WHERE id = ?", (i,)).fetchone()
+            self._addresses(Batch([replace(record, parties=parties, originated_at=read_time(at))], [i], [True]))
+            if record.verdict == AUTHOR_OURS:
+                self._db.execute(
+                    "UPDATE message SET direction = ?1, direction_reason = ?2 "
+                    "WHERE id = ?3 AND direction_reason IN (?4, ?5)",
+                    (AUTHOR_OURS.direction.value, AUTHOR_OURS.reason, i, ONLY_OURS.reason, NO_OTHER_PARTY.reason),
+                )
+            changed.add(i)
+        known_before = changed - {i for i, _ in batch.fresh()}
+        self._db.executemany(
+            "INSERT INTO change (entity, entity_id, op) VALUES ('message', ?, 'update')",
+            [(i,) for i in sorted(known_before)],
+        )
+        return changed
+
+    def _texts_of_united(self, messages: set[int]) -> None:
+        """Mail of which only facts were kept, and that is on a lead now, is read again."""
+        query = "SELECT f.message_id FROM json_each(?) w CROSS JOIN _facts_only f ON f.message_id = w.value"
+        bare = [message for (message,) in self._db.execute(query, (json.dumps(sorted(messages)),))]
+        self.read_again_later(self.known(bare))
 
     def read_again_later(self, messages: Iterable[int], *, wanted: bool = True) -> None:
         """The filer is to read these again from the vault (relay/work/rereading.py), or no longer is."""

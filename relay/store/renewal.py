@@ -17,6 +17,7 @@ from relay.attribution import identity
 from relay.attribution.identity import Known
 from relay.attribution.pairing import pair
 from relay.attribution.record import Record
+from relay.attribution.united import united
 from relay.mail.envelope import VaultId
 from relay.store import merging, relation
 from relay.store.difference import Difference, Snapshot, differences, snapshot
@@ -116,8 +117,8 @@ class Renewal(Replacing):
     def _sources(self, copies: Mapping[VaultId, list[_Copy]]) -> dict[int, Record]:
         """Message -> the record that decides what it says: the best of its copies, among equals the first that came.
 
-        A message whose best copy was not read now keeps what it says. The comment of a colleague may stand in
-        any copy; one that stands in none of those read is kept as long as not all were.
+        A message whose best copy was not read now keeps what it says. The comment of a colleague, and who
+        received it unseen, may stand in any copy; what stands in none of those read is kept as long as not all were.
         """
         at_hand: dict[int, dict[int, Record]] = {}
         for each in (each for found in copies.values() for each in found):
@@ -137,7 +138,9 @@ class Renewal(Replacing):
             if not note and len(records) < len(rows):
                 row = self._db.execute("SELECT note FROM message_text WHERE message_id = ?", (message,)).fetchone()
                 note = row[0] if row else ""
-            sources[message] = replace(records[best], note=records[best].note or note)
+            kept = self._parties(message) if len(records) < len(rows) else ()
+            others = [records[i] for _, _, i in ranked if i in records and i != best]
+            sources[message] = replace(united(records[best], others, kept), note=records[best].note or note)
         return sources
 
     def _remember(self, message: int, before: dict[int, Snapshot]) -> None:

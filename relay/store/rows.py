@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from relay import sqlite
 from relay.attribution import identity, tag, thread
 from relay.attribution.identity import Known
-from relay.attribution.record import Direction, Record
+from relay.attribution.record import Direction, Party, Record, Role
 from relay.mail.address import Address, forms
 
 LARGE_PART = 256 * 1024
@@ -220,6 +220,16 @@ class Rows:
                 for position, p in enumerate(r.parties)
             ],
         )
+
+    def _parties(self, message: int) -> tuple[Party, ...]:
+        """The parties of a message as they are stored, in order."""
+        rows = self._db.execute(
+            "SELECT a.address, ma.role, ma.display_name FROM message_address ma "
+            "JOIN address a ON a.id = ma.address_id WHERE ma.message_id = ? ORDER BY ma.position",
+            (message,),
+        ).fetchall()
+        found = ((Address.read(address), role, name) for address, role, name in rows)
+        return tuple(Party(address, Role(role), name) for address, role, name in found if address is not None)
 
     def _parts(self, batch: Batch) -> None:
         fresh = [(i, part) for i, record in batch.fresh() for part in record.parts]
