@@ -11,6 +11,12 @@ from relay.mail.forward import block as blocks
 from relay.mail.forward import block_line
 from relay.mail.labels import FROM, FROM_LABELS
 
+MAX_BLOCKS = 200
+"""Beginnings of blocks that are read; a text with so many half ones quotes none."""
+
+MAX_ATTRIBUTIONS = 1000
+"""Lines that are looked at for one: people end a line with a colon now and then, not always."""
+
 MAX_LINES = 20_000
 """Lines that are looked at one by one; the rest goes where the last one went."""
 
@@ -59,7 +65,7 @@ def _quoted_lines(lines: list[str]) -> list[bool]:
     count = len(lines)
     limit = min(count, MAX_LINES)
     quoted = [False] * count
-    i = 0
+    i = tried = attributed = 0
     while i < limit:
         line = lines[i]
         first = line[:1]
@@ -71,7 +77,8 @@ def _quoted_lines(lines: list[str]) -> list[bool]:
             i += 1
             continue
         last = line.rstrip()[-1:]
-        if last in ":：" or line[:3] in ("On ", "on ", "\ufeffOn"):
+        if attributed < MAX_ATTRIBUTIONS and (last in ":：" or line[:3] in ("On ", "on ", "\ufeffOn")):
+            attributed += 1
             length = block_line.attribution(lines, i) or _above_quote(lines, i)
             if length:
                 end = i + length
@@ -82,26 +89,34 @@ def _quoted_lines(lines: list[str]) -> list[bool]:
                     return quoted
                 i = end
                 continue
-        if _opens_message(lines, i, last):
-            quoted[i:] = [True] * (count - i)
-            return quoted
+        if tried < MAX_BLOCKS and _may_open(line, last):
+            tried += 1
+            opens, stop = _opens_message(lines, i)
+            if opens:
+                quoted[i:] = [True] * (count - i)
+                return quoted
+            i = stop
+            continue
         i += 1
     if limit < count:
         quoted[limit:] = [quoted[limit - 1]] * (count - limit)
     return quoted
 
 
-def _opens_message(lines: list[str], at: int, last: str) -> bool:
-    """Does a client's copy of another message begin here: title, rule and block, or block?"""
-    line = lines[at]
-    if last in "-_:=*—–" and len(line) <= 200:
-        above = block_line.is_rule(line) or block_line.is_dashed(line) or block_line.title(line) is not None
-        if above and _block_near(lines, at + 1):
-            return True
-    if block_line.label(line) is not None:
-        found, _ = blocks.read(lines, at)
-        return found is not None and len(found.values) >= 3 and _is_written(found)
-    return False
+def _may_open(line: str, last: str) -> bool:
+    """Is the line a title, a rule or a label?"""
+    above = last in "-_:=*—–" and len(line) <= 200
+    if above and (block_line.is_rule(line) or block_line.is_dashed(line) or block_line.title(line) is not None):
+        return True
+    return block_line.label(line) is not None
+
+
+def _opens_message(lines: list[str], at: int) -> tuple[bool, int]:
+    """(does a client's copy of another message begin here: title, rule and block, or block; the line to go on at)."""
+    if block_line.label(lines[at]) is not None:
+        found, stop = blocks.read(lines, at)
+        return found is not None and len(found.values) >= 3 and _is_written(found), stop
+    return _block_near(lines, at + 1), at + 1
 
 
 def _is_written(found: blocks.Block) -> bool:

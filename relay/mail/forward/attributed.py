@@ -23,7 +23,7 @@ _OPENERS = re.compile(
 
 def read_attribution(head: str) -> tuple[written_mailbox.Written, str]:
     """(who wrote, the date as written) of an attribution on one line."""
-    head = head.strip(" >:：")
+    head = head.strip(" >:：-=")
     opened = _OPENERS.match(head)
     words = (head[opened.end() :] if opened is not None else head).replace("<mailto:", "<").split()
     address_at = next((k for k, word in enumerate(words) if "@" in word), None)

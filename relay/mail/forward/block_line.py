@@ -34,7 +34,7 @@ MAX_INSIDE = 8192
 MAX_COLONS = 32
 """Characters and colons of a value in which further labels are looked for."""
 
-MAX_STARTS = 6
+MAX_STARTS = 12
 """Where a label before a colon may begin: so many words."""
 
 TELLING = re.compile(r"[@\d]")
@@ -47,6 +47,7 @@ _DECORATION = " \t*_|\xa0\u202f\u3000"
 _DASHES = "-_=*—–─━~"
 _RULE = frozenset(f"{_DASHES} \t>\xa0")
 _AROUND_TITLE = f"{_QUOTING}{_DASHES}:：\r+<8[]【】\ufeff"
+_DOUBLE_DASHES = ("--", "==", "__", "**", "——", "──")
 _IN_BRACKETS = re.compile(r"[<\[(](?:mailto:)?[^\s<>()\[\]@]{1,64}@[^\s<>()\[\]@]{1,255}[>\])]")
 _DASHED = re.compile(r"-{3,}")
 _CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
@@ -68,6 +69,7 @@ class Title:
 
 def unquoted(line: str) -> str:
     """The line without quote marks, blanks and invisible characters around it."""
+    line = line[:MAX_VALUE]
     if not line.isascii():
         line = line.translate(_UNSEEN)
     return line.lstrip(_QUOTING).rstrip(_BLANKS)
@@ -97,7 +99,7 @@ def label(line: str) -> tuple[str, str] | None:
     name = key(name) if " " in name or not name.isascii() else name.lower()
     if name not in LABELS:
         return None
-    value = line[colon + 1 :].strip(_DECORATION + "\r")
+    value = line[colon + 1 : MAX_VALUE].strip(_DECORATION + "\r")
     return name, value if value.isascii() else value.translate(_UNSEEN).strip(_DECORATION)
 
 
@@ -164,7 +166,8 @@ def _may_begin(text: str, at: int) -> bool:
     char = text[at]
     if not char.isalpha():
         return False
-    return at == 0 or not text[at - 1].isalpha() or char.isupper() or char >= "\u2e80"
+    before = text[at - 1 : at]
+    return not before.isalpha() or char.isupper() or char >= "\u2e80" or (before.isascii() and char >= "\u0530")
 
 
 def is_rule(line: str) -> bool:
@@ -187,15 +190,18 @@ def title(line: str) -> Title | None:
     """What the line says when it is a client's title above a quoted message, else None."""
     if len(line) > 200:
         return None
-    text = key(line.strip(_AROUND_TITLE)).strip(_AROUND_TITLE)
+    text = line.strip(_AROUND_TITLE)
+    if len(text) > 60 and line.lstrip(_QUOTING)[:2] not in _DOUBLE_DASHES and not text[-1].isdigit():
+        return None  # most lines of a text: prose
+    text = key(text).strip(_AROUND_TITLE)
     if not text or len(text) > 160:
         return None
     if text in TITLES:
         return Title("forward", TITLES[text])
     if text in ORIGINAL_TITLES:
         return Title("original", ORIGINAL_TITLES[text])
-    dashed = line.strip(_QUOTING + "\r")[:2] in ("--", "==", "__", "**")
-    if dashed and "---" in text:
+    dashed = line.strip(_QUOTING + "\r")[:2] in _DOUBLE_DASHES
+    if dashed and "---" in text and line.rstrip(_BLANKS)[-1] in _DASHES:
         for piece in _DASHED.split(text):  # in two languages: "---- Preposlaná správa --- Forwarded Message ----"
             piece_title = title(f"-----{piece}-----") if piece and len(piece) < len(text) else None
             if piece_title is not None:
@@ -242,6 +248,8 @@ def attribution(lines: Sequence[str], at: int) -> int:
         return 0
     if lines[at].lstrip()[:3] == ">>>":  # GroupWise: >>> Ann Lee <ann@a.example> 1/2/2026 9:31 >>>
         return int(text[-3:] == ">>>" and _CLOCK.search(text) is not None)
+    if is_dashed(lines[at]):  # Zoho: ---- On Wed, 27 Oct 2021 09:31:00 +0200 Ann Lee <ann@a.example> wrote ----
+        return int(TELLING.search(text) is not None and _ends_with_verb(key(text.strip(_DASHES + " "))))
     opens = text[:3].lower() == "on "
     if not opens and text[-1] not in ":：" and not _opens_attribution(text):
         return 0

@@ -78,9 +78,13 @@ def find(text: str) -> Forwarded | None:
             i += 1
             continue
         quoted = block_line.depth(line) if line[0] in "> \t" or ord(line[0]) > 127 else 0
-        found = None if quoted and answered else _titled(lines, i)
-        if found is not None:
-            return found
+        if not (quoted and answered) and _is_above(line):
+            tried += 1
+            found = _titled(lines, i)
+            if found is not None:
+                return found
+        if quoted == 3 and block_line.attribution(lines, i):  # GroupWise
+            return _attributed(lines, i, 1, Evidence.ATTRIBUTION)
         if quoted:
             if not answered and block_line.label(line) is not None:
                 block, _ = blocks.read(lines, i)
@@ -101,6 +105,13 @@ def find(text: str) -> Forwarded | None:
                 return _attributed(lines, i, length, Evidence.ATTRIBUTION)
         i += 1
     return None
+
+
+def _is_above(line: str) -> bool:
+    """May the line be a title or a rule above a block?"""
+    if block_line.is_rule(line) or block_line.is_dashed(line):
+        return True
+    return block_line.title(line) is not None or line.lstrip(" \t>\xa0")[:3] in ("---", "===", "***")
 
 
 def _titled(lines: list[str], at: int) -> Forwarded | None:
@@ -238,7 +249,8 @@ def _body(lines: list[str], start: int, *, quoted: int) -> str:
             del body[k:]
             break
     full = [line for line in body if line and not line.isspace()]
-    if full and full[0].startswith(("===8<", "---8<", "--8<")):  # The Bat! marks where the text begins
+    if full and (full[0].startswith(("===8<", "---8<", "--8<")) or _is_title_again(full)):
+        # The Bat! marks where the text begins, Zoho writes its title a second time
         body = body[body.index(full[0]) + 1 :]
         full = full[1:]
     if not quoted and full and all(line[0] == ">" for line in full):
@@ -249,6 +261,10 @@ def _body(lines: list[str], start: int, *, quoted: int) -> str:
     elif full and all(line.startswith("    ") for line in full):
         body = [line[4:] for line in body]
     return "\n".join(body).strip("\r\n \t\xa0\ufeff")
+
+
+def _is_title_again(full: list[str]) -> bool:
+    return block_line.title(full[0]) is not None and (len(full) == 1 or block_line.label(full[1]) is None)
 
 
 def _one_level_less(line: str) -> str:
