@@ -147,8 +147,9 @@ SELECT e.staff_id, e.id, m.id, e.received_at, e.route, m.subject,
 -- ---------------------------------------------------------------- times as ORMs write them
 
 -- A virtual column is no octet in the file, so its formula can be replaced where it stands; making the table anew would
--- lose the triggers and indexes that a CRM may have put on it. The old formula took a number for a Julian day (a year, a
--- Unix time) and answered the word 'now' with a riddle.
+-- lose the triggers and indexes that a CRM may have put on it. SQLite's documentation of ALTER TABLE names this way; other
+-- programs read the schema anew because CREATE INDEX above has counted the schema version up. The old formula took a
+-- number for a Julian day (a year, a Unix time) and answered the word 'now' with a riddle.
 PRAGMA writable_schema = ON;
 
 UPDATE sqlite_master
@@ -176,3 +177,5 @@ UPDATE sqlite_master
  WHERE type = 'table' AND name = 'deal';
 
 PRAGMA writable_schema = RESET;
+
+REINDEX deal; -- a CRM's index over one of the two columns holds what the old formula said
