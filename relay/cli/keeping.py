@@ -32,7 +32,7 @@ def backup(context: click.Context, folder: Path, check: bool, as_json: bool) -> 
     from relay.cli.progress import Octets
     from relay.work import backup as making
 
-    settings = configuration(context).settings
+    settings = configuration(context, as_owner=False).settings  # DIR may be root's
     with Octets("copied") as progress:
         made = making.backup(
             settings.store.path,
@@ -88,13 +88,14 @@ def restore(context: click.Context, folder: Path, only: str | None, force: bool,
     All of it is copied and proved before anything is moved. What a CRM wrote after the backup is gone with
     the database; mail is not: what the vault has and relay.db lacks is filed at the next start.
     """
+    from relay.cli.ownership import become_owner
     from relay.cli.progress import Octets
     from relay.cli.words import many
     from relay.store.migrations import prepare
     from relay.work import restore as putting
     from relay.work.standing import standing
 
-    settings = configuration(context).settings
+    settings = configuration(context, as_owner=False).settings  # DIR may be root's
     with Octets("restored") as progress:
         done = putting.restore(
             settings.store.path,
@@ -105,6 +106,7 @@ def restore(context: click.Context, folder: Path, only: str | None, force: bool,
             force=force,
             progress=progress.add,
         )
+    become_owner(settings)
     manifest = done.manifest
     lines = []
     if only != "vault":

@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 SETTLING = 2.0
 """Seconds a command goes on setting right what its write could not; the relay does the rest."""
 
+_READ = "bcc-relay.configuration"
 
-def configuration(context: click.Context) -> Configuration:
-    """The configuration that -c or the environment names. Raises Mistaken."""
-    from relay.config.loading import load, locate
 
-    return load(locate(context.find_root().obj, os.environ), os.environ)
+def configuration(context: click.Context, *, as_owner: bool = True) -> Configuration:
+    """The configuration that -c or the environment names, read once. Raises Mistaken.
+
+    From then on root is the user that the data belongs to (`ownership`), but for `as_owner=False`.
+    """
+    from relay.cli.ownership import become_owner
+    from relay.config.loading import Configuration, load, locate
+
+    found = context.meta.get(_READ)
+    if not isinstance(found, Configuration):
+        found = load(locate(context.find_root().obj, os.environ), os.environ)
+        context.meta[_READ] = found
+    if as_owner:
+        become_owner(found.settings)
+    return found
 
 
 def store(context: click.Context, *, write: bool = False) -> sqlite.Connection:

@@ -71,28 +71,28 @@ def restore(
     if manifest.store.schema > migrations.VERSION:
         raise BackupError(f"{folder}: made by a newer bcc-relay ({manifest.program}); upgrade this program first")
     _must_be_free(store, vault, manifest, store_too=store_too, vault_too=vault_too, force=force)
-    with told(vault, what), contextlib.ExitStack() as opened:
+    store_aside = vault_aside = None
+    with told(vault, what), contextlib.ExitStack() as held:
         again = (vault / UNFINISHED_RESTORE).exists()
         if not again:
             made = not vault.exists()
             make_folder(vault)
             if made:
                 _give(vault, vault.parent)
+        held.callback(_give_to_owner, vault)  # also what a restore that was refused has made
         for name in ("writer.lock", "filer.lock"):
-            opened.enter_context(_ours(vault / name))
+            held.enter_context(_ours(vault / name))
         _room(manifest, store, vault, store_too=store_too, vault_too=vault_too)
         if vault_too:
             _stage_vault(manifest, folder, vault, progress)
             at("restore.vault_staged")
-    if store_too:
-        with told(store.parent, what):
-            staged, mark = _stage_store(manifest, folder, store, vault, progress)
-            at("restore.store_staged")
-            _nobody_has(store)
-    # From here on only renaming.
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    store_aside = vault_aside = None
-    with told(vault, what):
+        if store_too:
+            with told(store.parent, what):
+                staged, mark = _stage_store(manifest, folder, store, vault, progress)
+                at("restore.store_staged")
+                _nobody_has(store)
+        # From here on only renaming.
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         (vault / UNFINISHED_RESTORE).touch(mode=0o600)
         sync_folder(vault)
         at("restore.begun")
@@ -103,16 +103,15 @@ def restore(
             (vault / STAGED).rmdir()
             sync_folder(vault)
             at("restore.vault_in_place")
-    with told(store.parent, what):
         if store_too:
-            store_aside = _set_store_aside(store, store.with_name(f"{store.name}.before-restore-{stamp}"))
-            staged.rename(store)
-            sync_folder(store.parent)
+            with told(store.parent, what):
+                store_aside = _set_store_aside(store, store.with_name(f"{store.name}.before-restore-{stamp}"))
+                staged.rename(store)
+                sync_folder(store.parent)
             write_mark(vault, mark)
         at("restore.in_place")
         (vault / UNFINISHED_RESTORE).unlink()
         sync_folder(vault)
-        _give_to_owner(vault)
     return Restored(manifest, store_aside, vault_aside)
 
 
@@ -259,5 +258,6 @@ def _give(path: Path, folder: Path) -> None:
 
 
 def _give_to_owner(vault: Path) -> None:
-    for path in vault.rglob("*"):
-        _give(path, vault)
+    if os.geteuid() == 0:
+        for path in vault.rglob("*"):
+            _give(path, vault)

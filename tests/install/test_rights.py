@@ -121,3 +121,87 @@ def test_who_is_not_in_the_group_reads_nothing_and_the_crm_cannot_enter_the_vaul
         assert not may_enter(service.vault, CRM, RELAY)
         for file in service.vault.iterdir():
             assert file.stat().st_mode & 0o077 == 0, file
+
+
+def as_root(relay: Relay, *words: str, status: int | None = 0) -> str:
+    """A command as `sudo bcc-relay ...` or root's cron starts it: umask and all."""
+    done = subprocess.run(
+        ["sh", "-c", 'umask 0077; exec "$@"', "sh", *Relay.command(relay, *words)],
+        capture_output=True, text=True, timeout=2 * PATIENCE, check=False, cwd="/root",
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    assert status is None or done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def all_belong_to_the_relay(relay: Relay) -> None:
+    for folder in (relay.database.parent, relay.vault):
+        for path in (folder, *folder.rglob("*")):
+            found = path.stat()
+            assert (found.st_uid, found.st_gid) == (RELAY, RELAY), f"{path} belongs to {found.st_uid}:{found.st_gid}"
+
+
+COMMANDS = (
+    ["lead", "add", "Anna", "anna@lead.example"],
+    ["file"],
+    ["refile", "--all"],
+    ["lead", "list"],
+    ["status"],
+    ["search", "hello"],
+    ["verify"],
+    ["rebuild", "--verify"],
+    ["maintain"],
+)
+
+
+def test_what_root_does_belongs_to_the_relay_with_the_daemon_running_and_stopped(service: Service) -> None:
+    backup = service.folder.parent / "backups of root"
+    backup.mkdir(mode=0o700)
+    service.filed(*service.send(MAIL))
+    for running in (True, False):
+        if not running:
+            assert service.stop() == 0
+            for derived in service.vault.glob("*.lock"):
+                derived.unlink()
+        for words in COMMANDS:
+            as_root(service, *words, status=None if words[0] in ("file", "status") else 0)
+            all_belong_to_the_relay(service)
+        as_root(service, "backup", str(backup / str(running)))
+        all_belong_to_the_relay(service)
+    service.start()
+    service.filed(*service.send(MAIL.replace(b"hello", b"hello again")))
+
+
+def test_what_root_makes_in_empty_folders_belongs_to_the_relay(service: Service) -> None:
+    assert service.stop() == 0
+    for folder in (service.database.parent, service.vault):
+        for path in folder.iterdir():
+            path.unlink()
+    as_root(service, "lead", "add", "Anna", "anna@lead.example")
+    as_root(service, "file")
+    all_belong_to_the_relay(service)
+    assert service.database.stat().st_mode & 0o777 == 0o660
+    service.start()
+    service.filed(*service.send(MAIL))
+    assert ask(service, CRM, "SELECT subject FROM lead_timeline").stdout == "[('hello',)]\n"
+
+
+def test_what_root_restores_belongs_to_the_relay_also_when_it_is_refused(service: Service) -> None:
+    service.filed(*service.send(MAIL))
+    backup = service.folder.parent / "backup"
+    as_root(service, "backup", str(backup))
+    assert service.stop() == 0
+    shutil.rmtree(service.vault)
+    for path in service.database.parent.iterdir():
+        path.unlink()
+    os.chown(service.folder, RELAY, RELAY)  # where the vault is made anew
+    [segment] = (backup / "vault").iterdir()
+    segment.write_bytes(b"no segment" + segment.read_bytes())
+    assert "damaged" in as_root(service, "restore", str(backup), status=1)
+    for path in service.vault.rglob("*"):
+        assert path.stat().st_uid == RELAY, path
+    segment.write_bytes(segment.read_bytes().removeprefix(b"no segment"))
+    assert "came out the same" in as_root(service, "restore", str(backup))
+    all_belong_to_the_relay(service)
+    service.start()
+    service.filed(*service.send(MAIL.replace(b"hello", b"hello again")))
