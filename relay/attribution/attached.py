@@ -21,7 +21,7 @@ from relay.attribution.recovered import (
     TOO_MANY,
     Original,
 )
-from relay.mail import html
+from relay.mail import html, signed
 from relay.mail.address import Address
 from relay.mail.automatic import BOUNCE, automatic
 from relay.mail.body import is_stub
@@ -80,7 +80,12 @@ def find_attached(message: Message, directory: Directory, depth: int, effort: Ef
 MAX_NAME = 200
 """Characters of a name."""
 
-_TECHNICAL = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
+_TECHNICAL = signed.TYPES | {
+    "application/pgp-signature",
+    "application/pkcs7-signature",
+    "application/x-pkcs7-signature",
+}
+"""Types of what programs add to a mail."""
 
 
 def _opened(

@@ -306,7 +306,7 @@ def _bombs() -> dict[str, bytes]:
 def test_a_hostile_file_costs_bounded_time_and_memory(name: str) -> None:
     content = _bombs()[name]
     took, peak = cost(content)
-    assert took < 6  # tracing makes it some four times slower; 2 million steps are two seconds without
+    assert took < 6  # tracing makes it some four times slower; the bombs take a quarter of a second without
     assert peak < 20 * len(content) + (32 << 20)
 
 

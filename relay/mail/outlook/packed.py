@@ -35,7 +35,9 @@ def unpacked(content: bytes, effort: Effort) -> bytes:
     begin = len(out)
     most += begin
     at, end = 16, len(content)
-    while at < end and len(out) < most and effort.spend(4):
+    before = len(out)
+    while at < end and len(out) < most and effort.spend(2 + (len(out) - before) // 8):
+        before = len(out)
         flags = content[at]
         at += 1
         if not flags:
