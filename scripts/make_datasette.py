@@ -29,6 +29,9 @@ FACETS = (
 AT = "strftime('%Y-%m-%d %H:%M', {})"
 """A time for people. The zone is UTC, which the page says."""
 
+NEWEST = 20_000
+"""Mails looked at by a page that would else read all of them: Datasette ends a query after a second."""
+
 ARROW = "CASE m.direction WHEN 'outgoing' THEN '→' WHEN 'incoming' THEN '←' WHEN 'internal' THEN '↔' ELSE '?' END"
 
 # The same quiet look on all pages: no SQL, no rulers, long texts in their own lines.
@@ -73,18 +76,18 @@ QUERIES = {
         "Whom we do business with, the latest mail first. Type a part of a name, an organization or an address, and Enter.",
         f"""
 SELECT l.name AS lead, l.organization, l.status, s.name AS owner,
-       {AT.format("max(lm.originated_at)")} AS last_mail, count(lm.message_id) AS mails,
+       {AT.format("l.last")} AS last_mail, (SELECT count(*) FROM lead_message lm WHERE lm.lead_id = l.id) AS mails,
        {HERE} || 'timeline?lead=' || l.id AS open,
        {HERE} || '{FACETS}' || l.id AS facets
-  FROM lead l
-  LEFT JOIN lead_message lm ON lm.lead_id = l.id
+  FROM (SELECT x.*, (SELECT max(lm.originated_at) FROM lead_message lm WHERE lm.lead_id = x.id) AS last
+          FROM lead x
+         WHERE x.merged_into IS NULL
+           AND (:words = '' OR x.name LIKE '%' || :words || '%' OR x.organization LIKE '%' || :words || '%'
+                OR EXISTS (SELECT 1 FROM lead_address a WHERE a.lead_id = x.id AND a.address LIKE '%' || :words || '%'))
+         ORDER BY last DESC, x.id DESC
+         LIMIT 200) l
   LEFT JOIN staff s ON s.id = l.owner_staff_id
- WHERE l.merged_into IS NULL
-   AND (:words = '' OR l.name LIKE '%' || :words || '%' OR l.organization LIKE '%' || :words || '%'
-        OR EXISTS (SELECT 1 FROM lead_address a WHERE a.lead_id = l.id AND a.address LIKE '%' || :words || '%'))
- GROUP BY l.id
- ORDER BY max(lm.originated_at) DESC, l.id DESC
- LIMIT 200""",
+ ORDER BY l.last DESC, l.id DESC""",
         params=("words",),
     ),
     "timeline": query(
@@ -110,12 +113,14 @@ SELECT 1, m.originated_at, m.message_id, {AT.format("m.originated_at")}, {ARROW}
            || (SELECT group_concat(p.filename, ', ') FROM part p WHERE p.message_id = m.message_id AND p.kind = 'attachment')
            ELSE '' END,
        {HERE} || 'message_page?id=' || m.message_id
-  FROM lead_timeline m
- WHERE m.lead_id = CAST(:lead AS INTEGER)
-   AND (:words = '' OR m.subject LIKE '%' || :words || '%'
-        OR EXISTS (SELECT 1 FROM message_text t WHERE t.message_id = m.message_id AND t.text LIKE '%' || :words || '%')))
- ORDER BY place, originated_at DESC, id DESC
- LIMIT 500""",
+  FROM (SELECT *
+          FROM lead_timeline m
+         WHERE m.lead_id = CAST(:lead AS INTEGER)
+           AND (:words = '' OR m.subject LIKE '%' || :words || '%'
+                OR EXISTS (SELECT 1 FROM message_text t WHERE t.message_id = m.message_id AND t.text LIKE '%' || :words || '%'))
+         ORDER BY m.originated_at DESC, m.message_id DESC
+         LIMIT 500) m)
+ ORDER BY place, originated_at DESC, id DESC""",
         params=("lead", "words"),
         style="<style>label[for=qp1], #qp1 { display: none } tbody tr:first-child td { background: #eef4f8; border-bottom: 2px solid #276890; padding-top: .9em; padding-bottom: .9em }"
         " tbody tr:first-child td.col-who { font-size: 1.3em; white-space: nowrap; padding-left: .4em }"
@@ -160,12 +165,14 @@ SELECT message_id AS id, {AT.format("originated_at")} AS "when", coalesce(nullif
     ),
     "find": query(
         "Find mail",
-        "Type words as they stand in a subject, a name or a text, and Enter; the newest mail comes first. Open search.db too"
-        " (<code>datasette relay.db search.db -m config/datasette.json</code>) for a search in an index.",
+        "Type words as they stand in a subject, a name or a text, and Enter; the newest mail comes first, and the newest"
+        f" {NEWEST:,} are looked at. Open search.db too (<code>datasette relay.db search.db -m config/datasette.json</code>)"
+        " for a search of all, in an index.",
         f"""
 SELECT {AT.format("m.originated_at")} AS "when", {ARROW} AS dir, coalesce(nullif(m.author_name, ''), m.author_address, '') AS who,
        m.subject, m.snippet, {HERE} || 'message_page?id=' || m.id AS open
-  FROM message m JOIN message_text t ON t.message_id = m.id
+  FROM (SELECT * FROM message ORDER BY originated_at DESC, id DESC LIMIT {NEWEST}) m
+  JOIN message_text t ON t.message_id = m.id
  WHERE :words <> '' AND m.visibility = 'all'
    AND (m.subject LIKE '%' || :words || '%' OR m.author_name LIKE '%' || :words || '%' OR m.author_address LIKE '%' || :words || '%'
         OR t.text LIKE '%' || :words || '%')
@@ -184,11 +191,12 @@ SELECT {AT.format("h.received_at")} AS "when", s.name AS who, h.route, h.subject
     ),
     "never_came": query(
         "Mail of ours that never came",
-        "A lead answered it, and nobody handed it in.",
+        f"A lead answered it, and nobody handed it in. The newest {NEWEST:,} mails with leads are looked at.",
         f"""
 SELECT {AT.format("mm.seen_at")} AS "when", l.name AS lead, s.name AS of_ours, m.subject AS in_the_answer,
        {HERE} || 'message_page?id=' || mm.seen_in AS open
   FROM missing_message mm JOIN lead l ON l.id = mm.lead_id JOIN message m ON m.id = mm.seen_in LEFT JOIN staff s ON s.id = mm.staff_id
+ WHERE mm.seen_at >= coalesce((SELECT originated_at FROM lead_message ORDER BY originated_at DESC LIMIT 1 OFFSET {NEWEST}), '')
  ORDER BY mm.seen_at DESC LIMIT 200""",
     ),
     "strangers": query(

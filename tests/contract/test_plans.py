@@ -168,6 +168,32 @@ def test_documented_queries_keep_their_plan(filled: Path, statistics: str) -> No
         crm.close()
 
 
+MISSING = {
+    "of a lead": ("WHERE lead_id = 1", "lm USING PRIMARY KEY (lead_id=?)"),
+    "of an answer": ("WHERE seen_in = 1", "lm USING INDEX lead_message_by_message (message_id=?)"),
+    "since a day": ("WHERE seen_at >= '2026-02-01'", "lm USING INDEX lead_message_by_date (originated_at>?)"),
+    "the newest": ("", "lm USING INDEX lead_message_by_date"),
+}
+
+
+@pytest.mark.parametrize("statistics", STATISTICS)
+@pytest.mark.parametrize("asked", MISSING)
+def test_what_never_came_is_asked_by_lead_answer_or_day_in_an_index(filled: Path, statistics: str, asked: str) -> None:
+    crm = Stranger(filled)
+    try:
+        for sql in STATISTICS[statistics]:
+            crm(sql)
+        where, beginning = MISSING[asked]
+        order = "" if "seen_in" in where else "ORDER BY seen_at DESC"
+        steps = [str(row[3]) for row in crm(f"EXPLAIN QUERY PLAN SELECT * FROM missing_message {where} {order}")]
+        assert steps[0].removeprefix("SEARCH ").removeprefix("SCAN ").startswith(beginning), steps
+        assert not [step for step in steps if "BLOOM" in step or "AUTOMATIC" in step or "USE TEMP" in step], steps
+        # nothing is read whole but our own domains
+        assert {step for step in steps[1:] if step.startswith("SCAN")} <= {"SCAN c"}, steps
+    finally:
+        crm.close()
+
+
 def test_pages_are_complete_and_without_repetition(filled: Path) -> None:
     crm = Stranger(filled)
     try:
