@@ -38,9 +38,7 @@ def listen_unix(path: Path) -> socket.socket:
     try:
         making.unlink(missing_ok=True)
         opened.bind(os.fspath(making))
-        with contextlib.suppress(PermissionError):  # a group that we are not in: then it is our own
-            os.chown(making, -1, path.parent.stat().st_gid)
-        making.chmod(MODE)
+        _give_rights(making, path.parent.stat().st_gid)
         opened.listen(BACKLOG)
         opened.setblocking(False)
         making.replace(path)
@@ -50,6 +48,24 @@ def listen_unix(path: Path) -> socket.socket:
             making.unlink(missing_ok=True)
         raise ListenError(f"cannot listen on {path}: {_reason(error, path)}") from error
     return opened
+
+
+def _give_rights(made: Path, group: int) -> None:
+    """Let `group` connect. Raises OSError.
+
+    Others may write in this folder: what lies at this name now need not be what we made there. So the rights are
+    given to what was opened and seen to be a socket, and never through a link to a file of ours elsewhere.
+    """
+    opened = os.open(made, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISSOCK(os.fstat(opened).st_mode):
+            raise OSError(errno.EEXIST, "somebody put another file in the place of our socket")
+        itself = Path(f"/proc/self/fd/{opened}")  # a descriptor made with O_PATH takes no fchmod(2)
+        with contextlib.suppress(PermissionError):  # a group that we are not in: then it is our own
+            os.chown(itself, -1, group)
+        itself.chmod(MODE)
+    finally:
+        os.close(opened)
 
 
 def _look(path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from relay.capture.bounds import RECIPIENTS
 from relay.capture.listener import ListenError
 from relay.capture.server import Server
-from relay.capture.unix_socket import listen_unix, remove
+from relay.capture.unix_socket import _give_rights, listen_unix, remove
 from relay.config.settings import Admission, Capture, Limits
 from relay.mail.envelope import VaultId
 
@@ -175,6 +175,18 @@ def test_the_socket_is_for_the_owner_and_the_group_of_its_folder(serve, tmp_path
     assert stat.S_IMODE(found.st_mode) == 0o660
     assert found.st_gid == folder.stat().st_gid
     assert running.server.places[-1] == f"lmtp:{folder / 'lmtp.sock'}"
+
+
+def test_rights_are_never_given_through_a_link_that_others_put_in_the_place_of_our_socket(tmp_path):
+    secret = _file(tmp_path / "secret")
+    secret.chmod(0o600)
+    for put in (lambda place: place.symlink_to(secret), lambda place: place.hardlink_to(secret)):
+        place = tmp_path / "s"
+        put(place)
+        with pytest.raises(OSError, match=r"another file|Too many levels"):
+            _give_rights(place, tmp_path.stat().st_gid)
+        place.unlink()
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
 def test_a_socket_left_behind_is_replaced_and_ours_removed_at_the_end(serve, tmp_path):
