@@ -194,10 +194,6 @@ class Vault:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def healthy(self, *, within: float = 60.0) -> bool:
-        """Does the writer live, is no commit stuck for more than `within` seconds, did the last one succeed?"""
-        return self._thread.is_alive() and self.stalled() < within and self._trouble is None
-
     def seal_after(self, seconds: float | None) -> None:
         """Go by another age of segments from now on; see `open`."""
         self._appender.seal_after = seconds
@@ -286,6 +282,7 @@ class Vault:
             self.commits.observe(time.monotonic() - began)
             self._at("vault.committed")
         self._busy_since = None
+        self._knocked = None  # the disk has answered; a knock may wait behind many large messages
         self._tell(batch, results)
         return more
 
