@@ -19,7 +19,7 @@ from relay.config.settings import Settings
 from relay.mail.envelope import Client, Envelope, MailObject, VaultId
 from relay.mail.path import MailArgument, mail_argument, rcpt_argument
 from relay.mail.reply import Reply
-from relay.store.filing import filed_marks
+from relay.store.lineage import filed_marks
 from relay.vault.failure import VaultBusyError
 from relay.vault.writer import Vault
 
@@ -40,7 +40,7 @@ def into_vault(settings: Settings, sender: str, recipients: Sequence[str], conte
     if len(content) > settings.capture.max_size:
         raise DeferredError(f"the message is larger than {settings.capture.max_size} octets; see [capture] max_size")
     try:
-        vault = Vault.open(folder, filed=filed_marks(settings.store.path))
+        vault = Vault.open(folder, filed=filed_marks(settings.store.path, folder))
     except VaultBusyError as error:
         raise DeferredError(f"{nobody}; {error}, or set [capture] lmtp") from None
     try:

@@ -187,6 +187,22 @@ def test_with_the_daemon_stopped_it_goes_into_the_vault_and_is_filed_at_the_next
     relay.verify()
 
 
+def test_no_id_is_given_out_twice_when_both_databases_were_put_back_to_an_older_state(relay):
+    relay.start()
+    relay.filed(*relay.send(message(message_id="<first@example.org>")))
+    relay.stop()
+    older = {file: file.read_bytes() for file in (relay.database, *relay.vault.glob("*.db"))}
+    relay.start()
+    known = relay.send(message(message_id="<second@example.org>"))
+    relay.filed(*known)
+    relay.stop()
+    for file, octets in older.items():  # in place, as `cp` does
+        file.write_bytes(octets)
+    status, out, err = deliver(relay, *WORDS, octets=message(message_id="<third@example.org>"))
+    assert status == 0, err
+    assert out.split()[-1] not in known
+
+
 def test_into_the_vault_the_same_rules_hold(relay):
     relay.start().stop()
     deferred(
@@ -345,6 +361,30 @@ def test_any_other_answer_than_a_promise_is_75(tmp_path, relay, answers, told):
     assert result[0] == 75
     assert result[2].count("\n") == 1
     assert told in result[2] or "Broken pipe" in result[2] or "Connection reset" in result[2]
+
+
+def test_a_relay_that_stops_behind_its_last_250_has_the_message(tmp_path, relay):
+    """75 would bring it a second time."""
+    place = tmp_path / "stopping.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(place))
+        listening.listen(1)
+
+        def serve():
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(b"220 h LMTP\r\n250 h\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+                said = b""
+                while not said.endswith(b"\r\n.\r\n"):
+                    said += connection.recv(65536)
+                connection.shutdown(socket.SHUT_RD)  # so that QUIT finds the door closed, whoever is quicker
+                connection.sendall(b"250 2.0.0 accepted as 0123abcd-7\r\n421 4.3.2 stopping\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        result = deliver(relay, *WORDS, "--socket", str(place), octets=message(), config=False)
+        thread.join(PATIENCE)
+    assert result == (0, "2.0.0 accepted as 0123abcd-7\n", "")
 
 
 def test_one_of_two_recipients_refused_after_the_data_is_75(tmp_path, relay):
