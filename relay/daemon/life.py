@@ -169,13 +169,20 @@ class Life:
             signals.reload.clear()
             notify("RELOADING=1", monotonic_usec())
             self._log.info("config.reloading")
-            if self._read is not None:
-                found = await asyncio.to_thread(reread, self.settings, self._read)
-                self._rejected = found is None
-                if found is not None:
-                    await self._go_by(found)
-                    self._log.info("config.reloaded", changed=", ".join(found.changed) or "nothing")
+            try:
+                await self._reload()
+            except Exception as error:  # noqa: BLE001  whatever it is: systemd waits for READY, and the next SIGHUP counts
+                self._log.error("config.not_reloaded", exc_info=error)
             notify("READY=1")
+
+    async def _reload(self) -> None:
+        if self._read is None:
+            return
+        found = await asyncio.to_thread(reread, self.settings, self._read)
+        self._rejected = found is None
+        if found is not None:
+            await self._go_by(found)
+            self._log.info("config.reloaded", changed=", ".join(found.changed) or "nothing")
 
     async def _go_by(self, found: Change) -> None:
         """Take over what has changed, for new sessions at once.

@@ -2,7 +2,8 @@
 
     python hanging.py CONFIG
 
-A writer that hangs is what a disk that hangs looks like to the rest.
+A writer that hangs is what a disk that hangs looks like to the rest. At the step "read" it does not hang: reading
+the configuration again fails as no mistake in it explains.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from relay import daemon, log
 from relay.config.loading import load
+from relay.config.settings import Settings
 
 
 def main(file: str) -> int:
@@ -22,9 +24,14 @@ def main(file: str) -> int:
         while asked.exists() and asked.read_text() == step:
             time.sleep(0.01)
 
+    def read() -> Settings:
+        if asked.exists() and asked.read_text() == "read":
+            raise RuntimeError("a fault of ours")
+        return load(Path(file), {}).settings
+
     log.configure()
     ready = lambda endpoints: print(f"bcc-relay: ready, listening on {endpoints[0]}", flush=True)  # noqa: E731
-    return daemon.serve(load(Path(file), {}).settings, ready=ready, at=at)
+    return daemon.serve(read(), read=read, ready=ready, at=at)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from relay.config.loading import load
 from relay.daemon.reloading import change
 
 POST = "post@crm.example.org"
+HANGING = str(Path(__file__).parent / "hanging.py")
 
 
 def mail(number: int = 1) -> bytes:
@@ -195,6 +196,53 @@ def test_a_daemon_whose_terminal_has_gone_stops(relay_running) -> None:
         time.sleep(0.02)
         done, status = os.waitpid(pid, os.WNOHANG)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_fault_of_ours_while_reloading_is_told_and_the_next_reload_counts(relay_running, systemd: Systemd) -> None:
+    relay = relay_running(start=False).start(program=HANGING, environment=systemd.environment)
+    systemd.until("READY=1")
+    (relay.folder / "hang").write_text("read")
+    hang_up(relay, systemd)
+    assert "config.not_reloaded" in relay.log()
+    (relay.folder / "hang").unlink()
+    write(relay, f'["{CAPTURE}"]', f'["{CAPTURE}", "{POST}"]')
+    hang_up(relay, systemd)
+    relay.filed(*relay.send(mail(), to=(POST,)))
+    assert relay.stop() == 0
+
+
+def test_a_storm_of_hangups_leaves_nothing_behind(relay: Relay, systemd: Systemd) -> None:
+    """Neither descriptors nor threads nor processes, and each time the last state of the file is in effect."""
+    assert relay.process is not None
+    hang_up(relay, systemd)
+    folder = Path(f"/proc/{relay.process.pid}/fd")
+
+    def descriptors() -> list[str]:
+        found = []
+        for each in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.append(str(each.readlink()))
+        return sorted(found)
+
+    before = descriptors()
+    for _ in range(500):
+        relay.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + PATIENCE
+    told = relay.log().count("config.reloading")
+    while told < 20:
+        relay.process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
+        assert time.monotonic() < end
+        told = relay.log().count("config.reloading")
+    write(relay, f'["{CAPTURE}"]', f'["{CAPTURE}", "{POST}"]')
+    relay.process.send_signal(signal.SIGHUP)
+    while said_to(relay, "bob@example.org", POST)[0] != 250:
+        assert time.monotonic() < end
+    # SQLite keeps a few open for another connection to the same file.
+    while len(left := descriptors()) > len(before) + 5:
+        assert time.monotonic() < end, f"{left} where there were {before}"
+        time.sleep(0.01)
+    assert "filer.died" not in relay.log()
 
 
 def test_which_keys_can_change_is_decided_key_by_key(tmp_path: Path) -> None:
