@@ -1,0 +1,91 @@
+"""Whatever strangers do while mail is filed and read again: `verify` and `rebuild --verify` both find nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+from mailbuilder import message
+from rereading_room import CAPTURE, Room, Shelf
+
+from relay.mail.envelope import VaultId
+from relay.store import relation
+from relay.vault.writer import Vault
+from relay.work.rebuilding import Source, prove
+from tests.store.stranger import Stranger
+from tests.store.test_relation_always_equals_its_definition import ADDRESSES, Chance
+
+
+class Shelved(Shelf):
+    """A shelf whose mail is in a real vault too, under the same ids."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def put(self, content: bytes, *, sender: str = "bob@example.org") -> VaultId:
+        mail = self.mails.pop(super().put(content, sender=sender))
+        vault = Vault.open(self._folder)
+        try:
+            vault_id = asyncio.run(vault.put(mail))
+        finally:
+            vault.close()
+        self.mails[vault_id] = mail
+        return vault_id
+
+
+def drawn(chance: random.Random, number: int) -> list[bytes]:
+    """Mail that hangs together with earlier mail: answers, copies, forwards of one or two."""
+    from_, to = chance.sample([*ADDRESSES[:5], "bob@example.org", "bob@example.org"], 2)
+    answered = f"<{chance.randrange(max(1, number))}@z.example>"
+    fields = {"In-Reply-To": answered} if chance.random() < 0.5 else {}
+    mail = message(
+        from_=from_, to=to, subject=chance.choice(("Offer", "Re: Offer", "Lunch")), fields=fields,
+        message_id=f"<{number}@z.example>" if chance.random() < 0.9 else None, text=f"Text {number}.\n",
+        attach={"a.pdf": b"x" * chance.randint(1, 3)} if chance.random() < 0.3 else None,
+    )  # fmt: skip
+    kind = chance.random()
+    if kind < 0.25:
+        other = message(from_=to, to="bob@example.org", subject="Question", message_id=f"<f{number}@z.example>")
+        enclosed = [mail, other] if chance.random() < 0.5 else [mail]
+        forward = message(to=CAPTURE, subject="Fwd: Offer", text="Look.\n", forward=enclosed)
+        return [forward, mail] if chance.random() < 0.5 else [forward]
+    return [mail, b"Received: again\r\n" + mail] if kind < 0.45 else [mail]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_after_any_mix_of_filing_reading_again_and_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(relation, "GRACE", 0.0)  # rows of deleted leads are swept at once
+    chance = Chance(seed)
+    room = Room(tmp_path, keeps_unknown=seed % 2 == 0)
+    room.shelf = Shelved(tmp_path / "vault")
+    crm = Stranger(room.path)
+    # whom a mail is by hangs on our people: with those changed, what differs is only told as outdated
+    people = seed % 4 == 3
+    try:
+        for step in range(12):
+            room.file(*(mail for n in range(2) for mail in drawn(chance.random, step * 2 + n)))
+            ids = [i for (i,) in room.rows("SELECT id FROM message")]
+            for _ in range(8):
+                sql, values = chance.stranger(ids)
+                if people or "staff_address" not in sql:
+                    crm.ask(sql, *values)
+            if chance.random.random() < 0.4:
+                room.again(*chance.random.sample(ids, min(len(ids), 5)))
+            if chance.random.random() < 0.4:
+                room.settle()
+    finally:
+        crm.close()
+    room.settle()
+    room.verify()
+    found = prove(Source(room.path, tmp_path / "vault", frozenset({"example.org"}), frozenset({CAPTURE})), sample=None)
+    assert [str(each) for each in found.differences] == []
+    assert found.gone == 0
+    (count,) = room.rows("SELECT count(*) FROM message")[0]
+    assert found.same + found.outdated == count
+    if not people:
+        assert found.outdated == 0
