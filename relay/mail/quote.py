@@ -89,7 +89,8 @@ def _quoted_lines(lines: list[str]) -> list[bool]:
                     return quoted
                 i = end
                 continue
-        if tried < MAX_BLOCKS and _may_open(line, last):
+        colon = ":" in line or "：" in line  # labels have one, titles may have none
+        if (colon or last in "-_=*—–") and tried < MAX_BLOCKS and _may_open(line, last):
             tried += 1
             opens, stop = _opens_message(lines, i)
             if opens:

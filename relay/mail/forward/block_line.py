@@ -67,11 +67,14 @@ class Title:
     date: str = ""
 
 
+def visible(line: str) -> str:
+    """The line without invisible characters, but those that belong to words."""
+    return line if line.isascii() else line.translate(_UNSEEN)
+
+
 def unquoted(line: str) -> str:
     """The line without quote marks, blanks and invisible characters around it."""
-    line = line[:MAX_VALUE]
-    if not line.isascii():
-        line = line.translate(_UNSEEN)
+    line = visible(line[:MAX_VALUE])
     return line.lstrip(_QUOTING).rstrip(_BLANKS)
 
 
@@ -190,6 +193,7 @@ def title(line: str) -> Title | None:
     """What the line says when it is a client's title above a quoted message, else None."""
     if len(line) > 200:
         return None
+    line = visible(line)
     text = line.strip(_AROUND_TITLE)
     if len(text) > 60 and line.lstrip(_QUOTING)[:2] not in _DOUBLE_DASHES and not text[-1].isdigit():
         return None  # most lines of a text: prose
@@ -262,10 +266,9 @@ def attribution(lines: Sequence[str], at: int) -> int:
         if len(gathered) > 1000:
             return 0
         if piece[-1] in ":：":
-            if not _attributes(gathered):
+            if TELLING.search(gathered) is None and not (opens and k > at):
                 return 0
-            telling = TELLING.search(gathered) is not None
-            return k - at + 1 if telling or (opens and k > at) else 0
+            return k - at + 1 if _attributes(gathered) else 0
         if len(gathered) > 400:
             return 0
     return 0

@@ -109,6 +109,7 @@ def find(text: str) -> Forwarded | None:
 
 def _is_above(line: str) -> bool:
     """May the line be a title or a rule above a block?"""
+    line = block_line.visible(line[:400])
     if block_line.is_rule(line) or block_line.is_dashed(line):
         return True
     return block_line.title(line) is not None or line.lstrip(" \t>\xa0")[:3] in ("---", "===", "***")
@@ -116,7 +117,7 @@ def _is_above(line: str) -> bool:
 
 def _titled(lines: list[str], at: int) -> Forwarded | None:
     """The message under the title or rule in line `at`, or None when the line is none or has none below it."""
-    line = lines[at]
+    line = block_line.visible(lines[at])
     title = block_line.title(line)
     rest = ""
     if title is None and ("---" in line or "===" in line or "***" in line):

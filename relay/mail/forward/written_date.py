@@ -20,7 +20,7 @@ MAX_LENGTH = 160
 """A written date is short; what is longer is something else."""
 
 _CLOCKS = (  # hour, minute, second; in order of trial
-    re.compile(r"(?<![\d:+−-])(\d{1,2})\s?[:٫]\s?(\d{2})(?:[:.](\d{2}))?(?!\d)"),
+    re.compile(r"(?<![\d:+−])(?<![\s\dTCZ(]-)(\d{1,2})\s?[:٫]\s?(\d{2})(?:[:.](\d{2}))?(?!\d)"),
     re.compile(r"(?<!\d)(\d{1,2})\s?[時时點点시]\s?(?:(\d{1,2})\s?[分분]?)?(?:\s?(\d{1,2})\s?[秒초])?"),
     re.compile(r"(?<!\d)(\d{1,2})\s?h\s?(\d{2})(?:\s?(?:m|min|:)\s?(\d{2}))?(?!\d)", re.IGNORECASE),
 )
