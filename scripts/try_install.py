@@ -295,7 +295,17 @@ def installer() -> None:
         "a configuration that the new version cannot read stops the upgrade before anything is changed",
     )
     config.write_text(config.read_text().replace("[nonsense]\n", ""))
-    run("sh", "/src/scripts/install", "--remove", ok=True)
+    edited = Path("/etc/systemd/system/bcc-relay.service.d/override.conf")
+    edited.parent.mkdir(exist_ok=True)
+    edited.write_text("[Service]\nNice=1\n")
+    told = run("sh", "/src/scripts/install", "--remove", ok=True)
+    must(
+        edited.exists() and str(edited.parent) in told,
+        "--remove leaves what systemctl edit has made, and says so",
+        told,
+    )
+    edited.unlink()
+    edited.parent.rmdir()
     must(STORE.exists() and config.exists(), "--remove leaves the database and the configuration")
     must(not Path("/opt/bcc-relay").exists() and active() != "active", "and takes everything else")
     beside_a_mail_server()

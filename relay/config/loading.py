@@ -169,7 +169,8 @@ class _Reading:
         for section, keys in SECTIONS.items() if folder else ():
             for name, known in keys.items():
                 path = Path(folder or "") / f"{section}.{name}"
-                if known.metadata["credential"] and (section, name) not in self.setters and path.exists():
+                # lexists: none is there for who may not look, as when a command is run from within the service
+                if known.metadata["credential"] and (section, name) not in self.setters and os.path.lexists(path):
                     self._set(section, name, path, Credential(path.name, path))
 
     def mistake(self, section: str, name: str, message: str, *index: int) -> None:

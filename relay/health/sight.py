@@ -100,7 +100,7 @@ def _vault(path: Path, filed: VaultId | None, not_seen: list[str]) -> dict[str, 
             "vault_segments": size.segments,
         }
 
-    if path.exists() and not os.access(path, os.R_OK | os.X_OK):
+    if os.path.lexists(path) and not os.access(path, os.R_OK | os.X_OK):
         not_seen.append(f"the vault {path}: no right to look there")
         return dict(unseen)
     return _try(seen, f"the vault {path}", not_seen) or dict(unseen)

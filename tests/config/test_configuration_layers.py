@@ -130,6 +130,13 @@ def test_a_credential_stands_in_for_a_secret_file_that_nobody_names(folder: Fold
     assert folder.mistakes(CREDENTIALS_DIRECTORY=str(given)) == ["credential tls.key: needs tls.certificate beside it"]
 
 
+def test_credentials_that_cannot_be_looked_at_are_none(tmp_path: Path, folder: Folder) -> None:
+    folder.load(CREDENTIALS_DIRECTORY=str(tmp_path / ("too long" * 40)))  # any refusal of the system, also for root
+    given = tmp_path / "not for us"
+    given.mkdir(mode=0o000)
+    assert folder.load(CREDENTIALS_DIRECTORY=str(given)).settings.tls.key is None
+
+
 def test_thresholds_that_contradict_each_other_are_told(folder: Folder) -> None:
     folder.drop_in("a.toml", '[health]\nbacklog_warning = "2 h"\ndisk_warning = "100 MiB"\n')
     assert [said.partition(":")[2][:25] for said in folder.mistakes()] == [

@@ -6,9 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from relay import __version__
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
@@ -90,3 +93,8 @@ def test_the_installer_says_in_one_line_what_is_wrong() -> None:
     assert told.stderr == "bcc-relay: no such option: --nonsense (see sh scripts/install --help)\n"
     told = subprocess.run(["sh", str(ROOT / "scripts/install"), "--help"], capture_output=True, text=True)
     assert "--remove" in told.stdout
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
