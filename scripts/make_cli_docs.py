@@ -25,8 +25,9 @@ have `--limit` and `--before`: an older page begins before the last row seen.
 | exit status | means |
 |---|---|
 | 0 | done |
-| 1 | it could not be done; one line on standard error says why and what to do. `verify`: there are differences |
+| 1 | it could not be done; one line on standard error says why and what to do. `verify`, `rebuild`, `maintain`, `crm-check`: something was found |
 | 2 | the command line was wrong |
+| `deliver` | 0 the message is on the relay's disk, 75 in every other case: the mail server keeps it |
 | `status` | 0 ok, 1 warning, 2 critical, 3 unknown or a wrong command line (as Nagios has it) |
 
 Colours are used on a terminal only, and not with `NO_COLOR`. An arrow to the right is mail of ours, to the left mail for us.

@@ -57,7 +57,9 @@ class Group(_Versioned, click.Group):
 
 Group.group_class = Group
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, with the column names of the database.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Answer in JSON; rows with the column names of the database."
+)
 
 
 def page(before: str) -> Callable[[F], F]:

@@ -28,7 +28,7 @@ OFFERED = 50
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Write what makes a shell complete our commands, leads and people.
+    """Write a shell's completion of our commands, leads and people.
 
     bash: bcc-relay completion bash > /usr/share/bash-completion/completions/bcc-relay
 

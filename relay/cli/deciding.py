@@ -16,7 +16,7 @@ from relay.cli.opened import page_before, settle, store
 @as_json
 @click.pass_context
 def unresolved(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
-    """Mail that is on no lead and waits for a person."""
+    """List mail that is on no lead, or dismiss it."""
     if context.invoked_subcommand is None:
         _list(context, limit, before, as_json)
 

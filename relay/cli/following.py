@@ -43,7 +43,7 @@ class _Ended(BaseException):
 @as_json
 @click.pass_context
 def changes(context: click.Context, since: str | None, follow: bool, limit: int, as_json: bool) -> None:
-    """Show what was added, changed, merged or deleted: the change feed.
+    """Show the change feed: what was added, changed, merged, deleted.
 
     Oldest first. Without --since the newest ones, or with --follow what comes from now on. A database that was restored
     has a new feed: --follow says so (in JSON an object with "feed_id" and "start_over"), and everything has

@@ -141,10 +141,17 @@ def rebuild(context: click.Context, verify: bool, sample: int | None, full: bool
 
     Reads mail from the vault again, files it in a database aside with the same ids, adds what the CRM
     wrote, and shows each difference; there must be none. Exit status 1 if there is any. May run beside the
-    daemon. To get a lost relay.db back: restore a backup, or start `serve`, which files the vault anew.
+    daemon.
+
+    It changes nothing in relay.db. If relay.db is lost: `bcc-relay restore DIR --only store`. Without a
+    backup, start the relay (or `bcc-relay file`): it makes a new one and files the whole vault; what the CRM
+    wrote is lost then.
     """
     if not verify:
-        raise click.UsageError("rebuild needs --verify.")
+        raise click.UsageError(
+            "rebuild proves relay.db and changes nothing, with --verify. A lost relay.db comes back by "
+            "`restore DIR --only store`; without a backup by starting the relay, which files the vault anew."
+        )
     if sample and full:
         raise click.UsageError("--sample or --full, not both.")
     context.exit(_proved(source(configuration(context).settings), sample=sample, as_json=as_json))
@@ -154,7 +161,7 @@ def rebuild(context: click.Context, verify: bool, sample: int | None, full: bool
 @as_json
 @click.pass_context
 def maintain(context: click.Context, as_json: bool) -> None:
-    """What a timer does every night: retention, proofs, statistics.
+    """Do what a timer does every night: retention, proofs, statistics.
 
     Removes files of the vault whose mail is older than [vault] keep, verifies the database, makes a sample
     of messages anew from the vault, and lets SQLite look after its statistics. Prints a line for each, and

@@ -15,7 +15,7 @@ from relay.cli.opened import number_before, settle, store
 
 @click.group(cls=Group)
 def staff() -> None:
-    """Our people."""
+    """Add and list our people, and say who left."""
 
 
 @staff.command("add")
@@ -60,7 +60,7 @@ def staff_list(context: click.Context, limit: int, before: str | None, as_json: 
 @click.argument("name", shell_complete=our_people)
 @click.pass_context
 def staff_leave(context: click.Context, name: str) -> None:
-    """A colleague leaves.
+    """Say that a colleague has left.
 
     The addresses stay ours, so old mail stays what it is.
     """
@@ -74,7 +74,7 @@ def staff_leave(context: click.Context, name: str) -> None:
 
 @click.group(cls=Group)
 def lead() -> None:
-    """Their people: who we do business with."""
+    """Add, import and show leads: whom we do business with."""
 
 
 @lead.command("add")
@@ -130,7 +130,7 @@ def _from_message(db: object, message: str, name: str | None, wanted: list[str])
 
 @lead.group("address", cls=Group)
 def lead_address() -> None:
-    """Addresses of leads."""
+    """Add addresses to leads."""
 
 
 @lead_address.command("add")
@@ -186,7 +186,7 @@ def lead_show(context: click.Context, lead: str, as_json: bool) -> None:
 
 @click.group(cls=Group)
 def deal() -> None:
-    """What we do with leads: deals, tickets, projects."""
+    """Add and list what we do with leads: deals, tickets, projects."""
 
 
 @deal.command("add")

@@ -167,6 +167,16 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path):
         one_line(relay.run(*words, status=1), "relay.db")
 
 
+def test_every_line_of_a_list_of_commands_fits_a_terminal():
+    for group, words in every():
+        if isinstance(group, click.Group):
+            column = max(map(len, group.commands)) + 4
+            for name, command in group.commands.items():
+                said = command.get_short_help_str()
+                assert said.endswith("."), (*words, name)
+                assert column + len(said) <= 78, f"{(*words, name)}: {column + len(said)}"
+
+
 def test_a_locked_database_is_one_line_after_the_patience_of_a_crm(still):
     holder = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(

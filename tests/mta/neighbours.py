@@ -93,8 +93,8 @@ class Neighbours:
         for theirs, ours in {
             "/run/bcc-relay/lmtp.sock": str(self.socket),
             "/usr/local/bin/bcc-relay": str(self.command),
-            "nobody:bcc-relay": f"nobody:{self.group}",
-            "group = bcc-relay": f"group = {self.group}",
+            "nobody:bcc-relay-mta": f"nobody:{self.group}",
+            "group = bcc-relay-mta": f"group = {self.group}",
             "[127.0.0.1]:2525": f"[127.0.0.1]:{self.relay_port}",
             "port = 2525": f"port = {self.relay_port}",
         }.items():

@@ -184,8 +184,8 @@ class TestPostfix:
         finally:
             mta.close()
 
-    def test_with_flags_and_one_recipient_at_a_time_it_is_one_message_too(self, name):
-        """As some put it into master.cf: `flags=DORX` wants lmtp_destination_recipient_limit = 1."""
+    def test_one_recipient_at_a_time_it_is_one_message_too(self, name):
+        """As recipes for other LMTP servers have it."""
         mta = Postfix("lmtp", "bccrelay_destination_recipient_limit = 1")
         try:
             mta.send(message(from_="Anna <anna@lead.example>", to=BOB, message_id=name), ANNA, BOB, CAROL)
