@@ -92,7 +92,8 @@ def _step(script: str) -> Callable[[Database], None]:
 
 
 VERSION = len(scripts())
-"""The schema version this program reads and writes, also kept as `PRAGMA user_version`."""
+"""The schema version this program reads and writes, also kept as `PRAGMA user_version`: how many files there are (0005
+is two, `a` before `b`; their names stand in databases and never change)."""
 
 
 def is_current(path: Path) -> bool:
