@@ -16,6 +16,7 @@ Here the decision is made; what lies in parts is found by `attached`, in texts b
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import is_
 
 from relay.attribution.attached import find_attached, is_bounce, note_of
 from relay.attribution.directory import Directory
@@ -35,7 +36,8 @@ from relay.mail.rewritten import undone
 def handed_in(message: Message, envelope: Envelope, directory: Directory) -> HandedIn:
     """Which messages a mail object is about, by which route, and who handed it in. Never raises."""
     found = _handed_in(message, envelope, directory)
-    return replace(found, originals=tuple(with_author(one, directory) for one in found.originals))
+    originals = tuple(with_author(one, directory) for one in found.originals)
+    return found if all(map(is_, originals, found.originals)) else replace(found, originals=originals)
 
 
 def _handed_in(message: Message, envelope: Envelope, directory: Directory) -> HandedIn:

@@ -15,12 +15,17 @@ from relay.attribution.party import MAX_PARTIES
 from relay.attribution.record import Party, Record, Role, Verdict
 
 
-def united(best: Record, copies: Iterable[Record], kept: Sequence[Party] = ()) -> Record:
-    """The best record with the blind receivers of its copies, and those `kept` of copies that are not at hand."""
+def united(best: Record, copies: Iterable[Record], kept: Sequence[Party] = (), reason: str = "") -> Record:
+    """The best record with the blind receivers of its copies.
+
+    `kept`, `reason`: parties and reason of the direction as stored, where not all copies are at hand.
+    """
     parties, verdict = best.parties, best.verdict
     for copy in copies:
         parties = with_blind(parties, copy.parties)
         verdict = with_verdict(verdict, copy.verdict)
+    if reason == AUTHOR_OURS.reason:
+        verdict = with_verdict(verdict, AUTHOR_OURS)
     return replace(best, parties=with_blind(parties, kept), verdict=verdict)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from relay.attribution import identity
 from relay.attribution.identity import Known
 from relay.attribution.pairing import pair
-from relay.attribution.record import Record
+from relay.attribution.record import Party, Record
 from relay.attribution.united import united
 from relay.mail.envelope import VaultId
 from relay.store import merging, relation
@@ -138,10 +138,16 @@ class Renewal(Replacing):
             if not note and len(records) < len(rows):
                 row = self._db.execute("SELECT note FROM message_text WHERE message_id = ?", (message,)).fetchone()
                 note = row[0] if row else ""
-            kept = self._parties(message) if len(records) < len(rows) else ()
+            kept, reason = self._kept(message) if len(records) < len(rows) else ((), "")
             others = [records[i] for _, _, i in ranked if i in records and i != best]
-            sources[message] = replace(united(records[best], others, kept), note=records[best].note or note)
+            sources[message] = replace(united(records[best], others, kept, reason), note=records[best].note or note)
         return sources
+
+    def _kept(self, message: int) -> tuple[tuple[Party, ...], str]:
+        """(parties, reason of the direction) as they are stored."""
+        query = "SELECT direction_reason FROM message WHERE id = ?"
+        (reason,) = self._db.execute(query, (message,)).fetchone()
+        return self._parties(message), reason
 
     def _remember(self, message: int, before: dict[int, Snapshot]) -> None:
         """Keep what a message is before anything of it changes."""
