@@ -100,7 +100,10 @@ class Server:
         )
 
     def adopt(self, capture: Capture, admission: Admission, limits: Limits) -> None:
-        """Go by another configuration for new sessions. Where we listen stays as it is."""
+        """Go by another configuration: who may come in for new sessions, how large a message may be at once.
+
+        Where we listen stays as it is.
+        """
         house = self._house
         house.adopt(capture.hostname, capture.max_size, admission.networks)
         house.gate.adopt(limits, _ceiling())
