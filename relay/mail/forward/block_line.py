@@ -98,7 +98,7 @@ def label(line: str) -> tuple[str, str] | None:
             colon = wide
     if colon < 0:
         return None
-    name = line[:colon].strip(_QUOTING + _DECORATION)
+    name = line[:colon].strip(_QUOTING + _DECORATION).lstrip("•·- ")
     name = key(name) if " " in name or not name.isascii() else name.lower()
     if name not in LABELS:
         return None
