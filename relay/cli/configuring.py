@@ -54,7 +54,7 @@ def show(context: click.Context, origin: bool, as_json: bool) -> None:
 
 @config.command()
 def example() -> None:
-    """Print a commented configuration that shows every key with its default."""
+    """Print a commented configuration: every key with its default."""
     from relay.config.sample import sample
 
     say(sample().splitlines())

@@ -9,6 +9,7 @@ import click
 
 from relay.cli.command import Command, say
 from relay.cli.opened import configuration
+from relay.cli.opened import vault as vault_of
 
 
 @click.command(cls=Command)
@@ -34,9 +35,7 @@ def file(context: click.Context) -> None:
 
     settings = configuration(context).settings
     log.configure(level=logging.WARNING)  # a person is told how many at the end; the progress line is enough
-    vault = settings.vault.path
-    if not vault.is_dir():
-        raise click.ClickException(f"{vault}: there is no vault yet; `bcc-relay serve` makes it")
+    vault = vault_of(settings)
     must_not_be_half_restored(vault)
     try:
         lock = Lock(vault / "filer.lock")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.command import Command, answer, as_json, say
-from relay.cli.opened import configuration
+from relay.cli.opened import configuration, vault
 
 if TYPE_CHECKING:
     from relay.config.settings import Settings
@@ -42,7 +42,7 @@ def backup(context: click.Context, folder: Path, check: bool, as_json: bool) -> 
             check=check,
             progress=progress.add,
         )
-    store, vault = made.manifest.store, made.manifest.vault
+    store, segments = made.manifest.store, made.manifest.vault
     if as_json:
         answer(
             {
@@ -53,9 +53,9 @@ def backup(context: click.Context, folder: Path, check: bool, as_json: bool) -> 
                 "seq": store.seq,
                 "filed_up_to": store.filed_up_to or None,
                 "vault_last": made.manifest.vault_last or None,
-                "segments": len(vault),
+                "segments": len(segments),
                 "segments_copied": made.copied,
-                "size": store.size + sum(each.size for each in vault),
+                "size": store.size + sum(each.size for each in segments),
                 "missing_in_vault": list(made.missing),
             }
         )
@@ -170,8 +170,6 @@ def maintain(context: click.Context, as_json: bool) -> None:
     from relay.work.maintenance import maintain as do
 
     settings = configuration(context).settings
-    if not settings.vault.path.is_dir():
-        raise click.ClickException(f"{settings.vault.path}: there is no vault yet; `bcc-relay serve` makes it")
     found = []
     for done in do(source(settings), settings.vault.keep):
         found.append(done)
@@ -192,7 +190,7 @@ def source(settings: Settings) -> Source:
 
     return Source(
         settings.store.path,
-        settings.vault.path,
+        vault(settings),
         frozenset(settings.company.domains),
         frozenset(settings.capture.addresses),
     )

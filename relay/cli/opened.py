@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from relay import sqlite
     from relay.config.loading import Configuration
+    from relay.config.settings import Settings
 
 SETTLING = 2.0
 """Seconds a command goes on setting right what its write could not; the relay does the rest."""
@@ -34,6 +36,13 @@ def configuration(context: click.Context, *, as_owner: bool = True) -> Configura
     if as_owner:
         become_owner(found.settings)
     return found
+
+
+def vault(settings: Settings) -> Path:
+    """The vault's folder. Raises ClickException when there is none yet."""
+    if not settings.vault.path.is_dir():
+        raise click.ClickException(f"{settings.vault.path}: there is no vault yet; `bcc-relay serve` makes it")
+    return settings.vault.path
 
 
 def store(context: click.Context, *, write: bool = False) -> sqlite.Connection:

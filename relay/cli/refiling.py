@@ -11,6 +11,7 @@ import click
 
 from relay.cli.command import Command, answer, as_json, say
 from relay.cli.opened import configuration
+from relay.cli.opened import vault as vault_of
 
 if TYPE_CHECKING:
     from relay.config.settings import Settings
@@ -48,9 +49,7 @@ def refile(context: click.Context, message: tuple[str, ...], everything: bool, d
         raise click.UsageError("--all means every message; name none.")
     settings = configuration(context).settings
     log.configure(level=logging.WARNING)
-    vault = settings.vault.path
-    if not vault.is_dir():
-        raise click.ClickException(f"{vault}: there is no vault yet; `bcc-relay serve` makes it")
+    vault = vault_of(settings)
     try:
         lock = Lock(vault / "refile.lock")
     except Taken as taken:
