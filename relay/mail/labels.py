@@ -12,6 +12,7 @@ a word; a block is read in the language that explains most of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import get_data
@@ -43,6 +44,7 @@ MARKS = dict.fromkeys(
 """Word joiners, bidi marks and other characters that are drawn as nothing; clients put them around labels."""
 
 _UNSEEN = MARKS | _SAME
+_ODD = re.compile("[" + re.escape("".join(map(chr, _UNSEEN))) + "]")  # finds them several times faster than `translate`
 
 
 def fold(text: str) -> str:
@@ -64,7 +66,11 @@ def key(text: str) -> str:
 
 def _spelled(text: str) -> str:
     """The text in lower case and one spelling, blanks as they are."""
-    return normalize("NFKC", text.translate(_UNSEEN).casefold())
+    return normalize("NFKC", _ODD.sub(_one_way, text).casefold())
+
+
+def _one_way(odd: re.Match[str]) -> str:
+    return _UNSEEN[ord(odd[0])] or ""
 
 
 def _spaced(text: str) -> str:
@@ -179,7 +185,7 @@ def read_table(code: str, text: str) -> tuple[Language, list[str]]:
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in map(_spaced, text.split("|")) if word]
+    return [_spaced(word) for word in text.split("|") if word and not word.isspace()]
 
 
 def _longest_first(words: Iterable[str]) -> tuple[str, ...]:
