@@ -3,7 +3,7 @@
 Exchange (2003 to 365) wraps each mail into a report: a text with one field a line (Sender, Subject,
 Message-Id, To, Cc, Bcc, Recipient), then the mail itself. The labels are English in every installation.
 A recipient may say how it became one: `, Expanded: list@...` (member of a list), `, Forwarded: user@...`
-([MS-OXOJRNL] 2.1). Read here is what it says; whether it is believed is not decided here.
+(Microsoft's description of "journal reports"). Read here is what it says; whether it is believed is not decided here.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from outlook_files import (
     tnef,
 )
 
+from relay.mail import signed
 from relay.mail.container import message_in, opened
 from relay.mail.message import Message, Part
 from relay.mail.outlook import internet, message, rtf
@@ -361,6 +362,23 @@ def test_any_octets_behind_a_signature_are_read_or_left(octets: bytes) -> None:
         message_in(part_of(content), Effort())
         opened(Message(parts=(part_of(content),)))
         rtf.read(content, Effort())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 60))
+def test_any_octets_as_a_signature_are_opened_or_left(octets: bytes, cut: int) -> None:
+    start = bytes.fromhex("308006092a864886f70d010702a0803080020101310030800609 2a864886f70d010701a0802480")
+    for content in (octets, start[:cut] + octets, start + octets):
+        found, defect = signed.content(content)
+        assert (found is None) == bool(defect)
+
+
+def test_a_signature_of_a_million_pieces_costs_bounded_time() -> None:
+    start = bytes.fromhex("308006092a864886f70d010702a08030800201013100308006092a864886f70d010701a0802480")
+    began = time.process_time()
+    assert signed.content(start + b"\x04\x01x" * 1_000_000) == (None, "signature-not-opened")
+    assert signed.content(start[:-2] + b"\x24\x80" * 500_000) == (None, "signature-not-opened")
+    assert time.process_time() - began < 3
 
 
 def test_what_is_written_of_a_note_reads_the_same() -> None:
