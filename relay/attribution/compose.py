@@ -93,7 +93,7 @@ def _record(
         message_id=message.message_id,
         thread_ids=thread_ids(message),
         base_subject=subject_base,
-        fingerprint=fingerprint(author, subject_base, words or quoted),
+        fingerprint=fingerprint(author, subject_base, words or quoted, _named(message, directory)),
         verdict=decided,
         automatic=automatic(message, null_reverse_path=itself and envelope.reverse_path is None),
         subject=message.subject,
@@ -174,11 +174,22 @@ def legible_subject(content: bytes) -> str:
     return ""
 
 
-def fingerprint(author: Address | None, subject_base: str, words: str) -> str:
-    """sha256 over author, base subject and words: equal for two copies of one message, however wrapped."""
+def fingerprint(author: Address | None, subject_base: str, words: str, recipients: Sequence[str] = ()) -> str:
+    """sha256 over author, base subject, words and recipients: equal for two copies of one message, however wrapped."""
     folded = "".join(words[:FINGERPRINT].split())
-    told = f"{author.key if author else ''}\n{subject_base}\n{folded}"
+    told = f"{author.key if author else ''}\n{subject_base}\n{folded}\n{' '.join(recipients)}"
     return sha256(told.encode("utf-8", "replace")).hexdigest()
+
+
+def _named(message: Message, directory: Directory) -> tuple[str, ...]:
+    """The recipients by which a message without a Message-ID differs from its like: one text to many, one by one.
+
+    One that has a Message-ID needs none: copies of it may have lost a recipient on their way.
+    """
+    if message.message_id is not None:
+        return ()
+    named = (one.address for one in (*message.to, *message.cc))
+    return tuple(sorted({address.key for address in named if not directory.is_capture(address)}))
 
 
 def _date(written: datetime | None, received_at: datetime, source: str) -> tuple[datetime, str, tuple[str, ...]]:

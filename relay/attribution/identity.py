@@ -5,8 +5,9 @@ mail whose 250 it did not see, a forward as attachment follows a BCC copy. None 
 alone: software reuses a Message-ID for different mails, and people write "OK, thanks" twice.
 
 Now: copies share the Message-ID and agree in author, base subject and date, or in the fingerprint of
-the text; without any Message-ID they agree in the fingerprint and the date. (Joining an inline
-forward, which has lost its Message-ID, to its original comes with the attribution release.)
+the text; without any Message-ID they agree in the fingerprint, which then holds the recipients too, and
+the date: one text that went to fifty people, one by one, is fifty messages. (Joining an inline forward,
+which has lost its Message-ID, to its original comes with the attribution release.)
 """
 
 from __future__ import annotations

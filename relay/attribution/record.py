@@ -87,7 +87,8 @@ class Record:
 
     `position` is 0, or 0..n-1 when one mail object carried n originals. `thread_ids`: own Message-ID
     first, then In-Reply-To and References, nearest first, each once. `fingerprint`: sha256 (hex) over
-    author, base subject and the author's words, spaces folded: equal for two copies of one message.
+    author, base subject and the author's words, spaces folded, and the recipients where there is no Message-ID:
+    equal for two copies of one message.
     `outcome`: 'filed' or 'unparsed'. `handed_in_by`: staff.id of who handed it in, None if unknown.
     `forms` of an address are computed by the store (relay.mail.address.forms).
     `tags`: what the capture addresses asked for ('deal-42'), as read by `tag`; `me-...` is a secret.

@@ -112,6 +112,15 @@ def test_two_copies_have_one_fingerprint_and_two_messages_have_two():
     assert first.fingerprint != record(mail(text=text + " Really.")).fingerprint
 
 
+def test_one_text_to_many_one_by_one_is_as_many_messages_where_no_message_id_tells_them_apart():
+    anna, ben = (record(mail(to=to, Message_ID="")) for to in ("anna@lead.example", "ben@other.example"))
+    assert anna.fingerprint != ben.fingerprint
+    again = record(mail(to=["anna@lead.example", CRM], Message_ID=""))
+    assert again.fingerprint == anna.fingerprint, "the capture address beside them is no recipient"
+    named = [record(mail(to=to, Message_ID="<1@x>")) for to in ("anna@lead.example", "ben@other.example")]
+    assert named[0].fingerprint == named[1].fingerprint, "a Message-ID says more than who is named"
+
+
 def test_a_redirect_is_the_message_itself_handed_in_by_who_resent_it():
     octets = mail(from_=ANNA, to=BOSS, Resent_From=REP, Resent_To=CRM)
     one = record(octets, reverse_path="anna@lead.example")
