@@ -36,6 +36,9 @@ AHEAD = timedelta(days=1)
 FINGERPRINT = 8 * 1024
 """Characters of the words that a fingerprint is made of; footers that lists add come later in a mail."""
 
+WRITTEN_DATE = 200
+"""Characters of a date as a forward writes it; the longest real ones have a hundred."""
+
 UNKNOWN_TAG = "unknown-tag"
 DATE_IN_FUTURE = "date-in-future"
 DATE_TOO_OLD = "date-too-old"
@@ -123,6 +126,7 @@ def _record(
         parser=PARSER,
         tags=asked,
         evidence=original.evidence,
+        written_date=original.date_text[:WRITTEN_DATE],
     )
 
 

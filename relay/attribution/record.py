@@ -93,6 +93,7 @@ class Record:
     `forms` of an address are computed by the store (relay.mail.address.forms).
     `tags`: what the capture addresses asked for ('deal-42'), as read by `tag`; `me-...` is a secret.
     `evidence`: by what the original was found ('attached', 'html-title', 'text-block', ...), '' for a copy.
+    `written_date`: the original's date as a forward writes it, '' where none does.
     """
 
     vault_id: VaultId
@@ -127,6 +128,7 @@ class Record:
     parser: str
     tags: tuple[str, ...] = ()
     evidence: str = ""
+    written_date: str = ""
 
     @property
     def attachment_count(self) -> int:

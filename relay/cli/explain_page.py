@@ -91,6 +91,8 @@ def _about(found: Row) -> list[str]:
         how = telling.evidence(_word(each["evidence"]))
         route = told(telling.ROUTES, each["route"])
         sentences.setdefault(f"{route[:1].upper()}{route[1:]}" + (f"; {how}." if how else "."))
+        if each["written_date"]:
+            sentences.setdefault(f"The forward says that it was written: {neutral(each['written_date'])}.")
     if len(found["envelopes"]) > 1:
         sentences.setdefault(
             f"It came {many(len(found['envelopes']), 'time')}; the best copy decides what it says (the message itself"

@@ -42,6 +42,8 @@ _FACTS = {
     "evidence FROM envelope WHERE message_id = ? ORDER BY vault_id, position",
     "envelope_recipient": "SELECT e.vault_id, e.position, r.forward_path FROM envelope e "
     "JOIN envelope_recipient r ON r.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2, 3",
+    "envelope_original": "SELECT e.vault_id, e.position, o.written_date FROM envelope e "
+    "JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2",
     "_identity": "SELECT fingerprint, nameless FROM _identity WHERE message_id = ?",
     "_answer": "SELECT internet_message_id FROM _answer WHERE message_id = ?",
     "_vault_outcome": "SELECT o.epoch, o.number, o.outcome FROM envelope e JOIN _vault_outcome o "

@@ -74,9 +74,13 @@ def snapshot(db: sqlite.Connection, message: int) -> Snapshot | None:
         )
     ]
     found["copies"] = [
-        f"{vault_id}[{position}] by {route}" + (f" ({evidence})" if evidence else "") + (f", staff {by}" if by else "")
-        for vault_id, position, route, evidence, by in db.execute(
-            "SELECT vault_id, position, route, evidence, staff_id FROM envelope WHERE message_id = ? ORDER BY id",
+        f"{vault_id}[{position}] by {route}"
+        + (f" ({evidence})" if evidence else "")
+        + (f", written {written}" if written else "")
+        + (f", staff {by}" if by else "")
+        for vault_id, position, route, evidence, written, by in db.execute(
+            "SELECT e.vault_id, e.position, e.route, e.evidence, o.written_date, e.staff_id FROM envelope e"
+            " LEFT JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY e.id",
             (message,),
         )
     ]

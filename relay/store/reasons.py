@@ -66,7 +66,7 @@ def reasons(db: sqlite.Connection, message: int) -> Row:
     `decisions` (of people and tags), `held_by` (which address of which lead), `set_aside` (addresses that a lead
     has and that did not count, with `why`), `thread` (`message_count`, `neighbours`, `leads`), `disputed_tags`,
     `aliases` (ids that were merged into this one), `facts_only`, `waits` (to be read again); each party has
-    `own_domain`, each envelope its `evidence`.
+    `own_domain`, each envelope its `evidence` and `written_date`.
     """
     found = letter(db, message)
     for body in ("text", "quoted", "html", "note", "snippet"):
@@ -84,9 +84,13 @@ def reasons(db: sqlite.Connection, message: int) -> Row:
     domains = {domain for (domain,) in db.execute("SELECT domain FROM _company_domain")}
     for party in found["parties"]:
         party["own_domain"] = party["address"].rpartition("@")[2] in domains
-    evidence = dict(db.execute("SELECT id, evidence FROM envelope WHERE message_id = ?", (message,)).fetchall())
+    query = (
+        "SELECT e.id, e.evidence, ifnull(o.written_date, '') FROM envelope e "
+        "LEFT JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ?"
+    )
+    original = {number: (evidence, written) for number, evidence, written in db.execute(query, (message,))}
     for envelope in found["envelopes"]:
-        envelope["evidence"] = evidence[envelope["id"]]
+        envelope["evidence"], envelope["written_date"] = original[envelope["id"]]
     return found
 
 

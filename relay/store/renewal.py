@@ -203,14 +203,18 @@ class Renewal(Replacing):
         merged: dict[int, int] = {}
         for vault_id, found in copies.items():
             rows = self._db.execute(
-                "SELECT id, message_id, position, route, evidence, staff_id FROM envelope WHERE vault_id = ? "
-                "ORDER BY position",
+                "SELECT e.id, e.message_id, e.position, e.route, e.evidence, ifnull(o.written_date, ''), e.staff_id "
+                "FROM envelope e LEFT JOIN envelope_original o ON o.envelope_id = e.id "
+                "WHERE e.vault_id = ? ORDER BY e.position",
                 (str(vault_id),),
             ).fetchall()
             wanted = [
-                (c.envelope, c.message, c.record.position, c.record.route, c.record.evidence, c.record.handed_in_by)
+                (
+                    c.envelope, c.message, c.record.position, c.record.route, c.record.evidence, c.record.written_date,
+                    c.record.handed_in_by,
+                )
                 for c in found
-            ]
+            ]  # fmt: skip
             if rows == wanted:
                 continue  # what the client said in the session stands in the vault and never changes
             ids = [(row[0],) for row in rows]

@@ -268,6 +268,10 @@ class Rows:
             ],
         )  # fmt: skip
         self._db.executemany(
+            "INSERT INTO envelope_original (envelope_id, written_date) VALUES (?, ?)",
+            [(n, r.written_date) for n, (_, r) in numbered if r.written_date],
+        )
+        self._db.executemany(
             "INSERT INTO envelope_recipient (envelope_id, forward_path) VALUES (?, ?)",
             [(n, tag.without_secret(str(path))) for n, (_, r) in numbered for path in r.envelope.forward_paths],
         )
