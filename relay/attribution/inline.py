@@ -14,6 +14,7 @@ from relay.attribution.directory import Directory
 from relay.attribution.record import Route
 from relay.attribution.recovered import DATE_UNREAD, MAX_DEPTH, MAX_NOTE, NAMES_ONLY, NOT_RECOVERED, Original
 from relay.mail import html
+from relay.mail.automatic import automatic
 from relay.mail.body import MAX_TEXT, is_stub
 from relay.mail.forward import text as forwarded
 from relay.mail.forward import written_date
@@ -43,11 +44,11 @@ def find_inline(message: Message, directory: Directory, *, ours: bool, alone: bo
     chosen: Forwarded | None = None
     if marked is not None and _means_forward(marked.forwarded, message, directory, ours=ours, alone=alone, marked=True):
         chosen, markup, evidence = marked.forwarded, marked.html, f"html-{marked.forwarded.evidence}"
-        if plain is not None and plain.author is not None and (chosen.author is None or _agree(plain, chosen)):
+        if plain is not None and plain.author is not None and chosen.author is None:
+            chosen = replace(plain, evidence=chosen.evidence)  # the HTML has names only, or nothing readable
+        elif plain is not None and _agree(plain, chosen):
             # Both say the same: the text part has the text that its writer's client made.
-            chosen = replace(
-                chosen, author=plain.author, author_name=plain.author_name, text=plain.text, note=plain.note
-            )
+            chosen = replace(chosen, author_name=plain.author_name, text=plain.text, note=plain.note)
     elif marked is None and plain is not None and _means_forward(plain, message, directory, ours=ours, alone=alone):
         chosen, evidence = plain, f"text-{plain.evidence}"
     if chosen is None:
@@ -80,16 +81,25 @@ def _means_forward(
     )
     if found.evidence is Evidence.TITLE:
         # Words between dashes in somebody's notes name no address and no moment.
-        return forwards or marked or found.author is not None or any(char.isdigit() for char in found.date)
+        told = found.author is not None or any(char.isdigit() for char in found.date)
+        return forwards or told or (marked and bool(found.author_name))
     if found.evidence is Evidence.ATTRIBUTION:
         return forwards and alone and found.author is not None
     if forwards:
         return True
     if not ours or is_reply_subject(message.subject, found.language):
         return False
-    if not found.language and has_prefix(message.subject):
-        return False  # a block in a language that we do not know, and a prefix that may say "reply" in it
+    if has_prefix(message.subject) and (not found.language or _is_prefixed(message.subject, found.subject)):
+        return False  # a prefix in no table, which may say "reply"
+    if automatic(message) is not None:
+        return False  # an answering machine, a list's digest, an invitation: no person forwarded anything
     return marked or _written_by_a_client(found, message)
+
+
+def _is_prefixed(subject: str, inner: str) -> bool:
+    """Is `subject` the `inner` one with something and a colon before it?"""
+    rest = subject.replace("：", ":").partition(":")[2].strip().casefold()
+    return bool(rest) and rest == inner.replace("：", ":").strip().casefold()
 
 
 def _written_by_a_client(found: Forwarded, message: Message) -> bool:
@@ -124,7 +134,7 @@ def _customer(found: Forwarded, directory: Directory) -> tuple[Forwarded, list[s
         if current.names and not is_forward_subject(current.subject):
             return current, notes  # recipients we cannot place: it may have gone outside
         deeper = forwarded.find(current.text)
-        if deeper is None or deeper.evidence is Evidence.ATTRIBUTION:
+        if deeper is None or (deeper.evidence is Evidence.ATTRIBUTION and deeper.author is None):
             break
         notes.append(deeper.note)
         current = deeper

@@ -42,6 +42,12 @@ CLIENTS = {
     "unknown words between dashes": ("Xyz", f"-------- Zzz yyy xxx --------\nFrom: {A}\nDate: Wed, 27 Oct 2021 09:31:00 +0200\nTo: {R}\nSubject: Frage\n\nHello", "Hello", "2021-10-27 07:31:00"),
     "on behalf": ("FW: x", f"From: assistant@lead.example <assistant@lead.example> on behalf of {A}\nSent: Wednesday, October 27, 2021 9:31 AM\nTo: Rep <{R}>\nSubject: Frage\n\nHello", "Hello", "2021-10-27 07:31:00"),
     "on behalf, German": ("WG: x", f"Von: assistant@lead.example [mailto:assistant@lead.example] Im Auftrag von {A}\nGesendet: Mittwoch, 27. Oktober 2021 09:31\nAn: Rep <{R}>\nBetreff: Frage\n\nHello", "Hello", "2021-10-27 07:31:00"),
+    "netease, a table": ("Fw: x", f"---- Forwarded Message ----\n| From | Anna Lee<anna@lead.example> |\n| Date | 2021-10-27 09:31 |\n| To | <{R}> |\n| Subject | Frage |\n\nHello", "Hello", "2021-10-27 07:31:00"),
+    "gmail, Vietnamese, weekdays have numbers": ("Fwd: x", f"---------- Forwarded message ---------\nTừ: {A}\nDate: Th 4, 27 thg 10, 2021 vào lúc 09:31\nSubject: Frage\nTo: <{R}>\n\nChào", "Chào", "2021-10-27 07:31:00"),
+    "apple, Chinese, the zone before the clock": ("Fwd: x", f"转发的邮件：\n\n发件人: {A}\n主题: Frage\n日期: 2021年10月27日 GMT+8 下午9:31:12\n收件人: {R}\n\n你好", "你好", "2021-10-27 13:31:12"),
+    "notes 10, a rule under the block": ("Fwd: x", f"----- Weitergeleitet von Rep/OURS am 28.10.2021 10:00 -----\n\nVon: {A}\nAn: {R}\nDatum: 27.10.2021 09:31\nBetreff: Frage\n________________________________\n\nHallo", "Hallo", "2021-10-27 07:31:00"),
+    "a label that is in no table": ("Fwd: x", f"---------- Forwarded message ---------\nXfrom: {A}\nDate: Wed, Oct 27, 2021 at 9:31 AM\nSubject: Frage\nTo: <{R}>\n\nHello", "Hello", "2021-10-27 07:31:00"),
+    "labels that are in no table": ("Fwd: x", f"---------- Forwarded message ---------\nXfrom: {A}\nXsent: Wed, Oct 27, 2021 at 9:31 AM\nXsubj: Frage\nXto: <{R}>\n\nHello", "Hello", "2021-10-27 07:31:00"),
 }  # fmt: skip
 
 # Without a block: the author and the moment come from a line, the recipients from nowhere.
@@ -68,6 +74,14 @@ def test_what_a_client_forwards_is_recovered_whole(name):
     assert (got.originated_at.strftime("%Y-%m-%d %H:%M:%S"), got.date_source) == (moment, "forwarded")
 
 
+ATTRIBUTED_BARE = "--\nSecured with Tuta Mail\n\n27 Oct 2021, 09:31 by anna@lead.example:\n\n> Hallo\n"
+
+
+def test_an_attribution_that_ends_with_an_address_needs_no_verb():
+    got = record(mail(to=CRM, subject="FWD: Frage", text=ATTRIBUTED_BARE))
+    assert (got.author and got.author.key, got.author_name, got.text) == ("anna@lead.example", "", "Hallo")
+
+
 @pytest.mark.parametrize("name", ATTRIBUTED)
 def test_a_line_above_the_message_tells_who_wrote_it_and_when(name):
     got = record(mail(to=CRM, subject="Fwd: Frage", text=ATTRIBUTED[name]))
@@ -92,11 +106,54 @@ NO_FORWARDS = {
 }  # fmt: skip
 
 
+BLOCK = f"ok\n\nFrom: {A}\nSent: Wednesday, October 27, 2021 9:31 AM\nTo: {R}\nSubject: Frage\n\nHello"
+NO_FORWARDS |= {
+    "a prefix in no table": ("Xr: Frage", BLOCK),
+    "a Vietnamese reply": ("TL: Frage", f"Từ: {A}\nĐã gửi: 27 tháng 10 2021 09:31\nTới: {R}\nChủ đề: Frage\n\nok"),
+    "an answering machine": ("Automatic reply: Frage", BLOCK),
+}
+
+
 @pytest.mark.parametrize("name", NO_FORWARDS)
 def test_what_only_looks_like_a_forward_is_none(name):
     subject, text = NO_FORWARDS[name]
     got = record(mail(to=CRM, subject=subject, text=text))
     assert (got.route, got.author and got.author.key) == (Route.DIRECT, "rep@our.example")
+
+
+@pytest.mark.parametrize("field", ["List-Id: <team.our.example>", "Auto-Submitted: auto-replied", "Precedence: bulk"])
+def test_what_a_program_sends_under_a_subject_of_its_own_is_no_forward(field):
+    content = mail(to=CRM, subject="Digest 3", text=BLOCK)
+    assert record(content).route is Route.FORWARD
+    assert record(field.encode() + b"\r\n" + content).route is Route.DIRECT
+
+
+@pytest.mark.parametrize("title", ["---------- Forwarded message ---------", "Begin forwarded message:"])
+def test_a_forward_whose_block_nobody_can_read_is_a_forward_without_sender(title):
+    got = record(mail(to=CRM, subject="Fwd: Frage", text=f"fyi\n\n{title}\n\nann@lead.example asks\n"))
+    assert (got.route, got.author, got.author_name, got.subject) == (Route.FORWARD, None, "", "Frage")
+    assert (got.text.strip(), got.note) == ("ann@lead.example asks", "fyi")
+    assert "sender-not-recovered" in got.defects
+
+
+def test_recipients_are_not_taken_for_the_sender_where_its_label_is_in_no_table():
+    text = f"---------- Forwarded message ---------\nDate: Wed, Oct 27, 2021 at 9:31 AM\nTo: <{R}>\nXcopy: {A}\n\nHello"
+    assert record(mail(to=CRM, subject="Fwd: Frage", text=text)).author is None
+
+
+def test_a_customer_whom_a_colleague_only_quotes_is_found():
+    text = (
+        "---------- Forwarded message ---------\nFrom: Boss <boss@our.example>\nDate: Thu, Oct 28, 2021 at 9:31 AM\n"
+        f"Subject: Re: Frage\nTo: <{R}>\n\nmind this\n\nOn Wed, Oct 27, 2021 at 9:31 AM {A} wrote:\n\n> Hello\n"
+    )
+    got = record(mail(to=CRM, subject="Fwd: Frage", text=text))
+    assert (got.author.key, got.text, got.note) == ("anna@lead.example", "Hello", "mind this")
+
+
+def test_a_text_with_addresses_makes_up_for_html_with_names_only():
+    html = f'<p>fyi</p><hr><div id="divRplyFwdMsg">{BLOCK[4:].replace(A, "Anna Lee").replace(chr(10), "<br>")}</div>'
+    got = record(mail(to=CRM, subject="FW: Frage", text=BLOCK, html=html))
+    assert (got.author and got.author.key, got.subject, got.date_source) == ("anna@lead.example", "Frage", "forwarded")
 
 
 def test_a_name_without_an_address_stays_a_name_in_other_languages():

@@ -42,6 +42,8 @@ def read_attribution(head: str) -> tuple[written_mailbox.Written, str]:
         names = words[: address_at + 1]
     while names and (key(names[0].strip(",")) in WROTE or not any(char.isalnum() for char in names[0])):
         names = names[1:]  # "schrieb Ann Lee <...>": the verb stands before the name
+    if len(names) == 2 and names[0].isalpha() and names[0].islower() and "<" not in names[1]:
+        names = names[1:]  # Tuta: "27 Oct 2021, 09:31 by ann@a.example:"
     name = " ".join(names).lstrip(",")
     if name.count('"') == 2:
         name = name[name.index('"') :]  # 12:46 пользователь "Ann Lee" <...>

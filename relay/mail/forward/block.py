@@ -247,13 +247,37 @@ def _joined(lines: list[str], *, addresses: bool) -> str:
 
 
 def positional(lines: Sequence[str], at: int, *, subject_first: bool = False) -> Block | None:
-    """A block whose labels are in no table, read by the order in which its client writes the rows.
+    """A block whose labels are in no table, or only some of them, read by the order in which clients write the rows.
 
-    Only for blocks whose place is known from the structure of the HTML: every row is "something, colon, value",
-    the sender's has an address, one has a clock. Outlook writes From, Sent, To, Cc, Subject; Thunderbird
-    (`subject_first`) Subject, Date, From, To, Cc.
+    Only for blocks whose place is certain, from the structure of the HTML or from a title above: every row is
+    "something, colon, value", the sender's has an address and stands before the recipients', one has a clock.
+    Outlook writes From, Sent, To, Cc, Subject; Thunderbird (`subject_first`) Subject, Date, From, To, Cc.
     """
-    rows: list[str] = []
+    rows, end = _rows(lines, at)
+    values: dict[str, str] = {role: value for role, value in reversed(rows) if role}
+    if subject_first and rows and not rows[0][0]:
+        values.setdefault(SUBJECT, rows.pop(0)[1])
+    recipients = False
+    for role, value in rows:
+        recipients = recipients or role in (TO, CC)
+        if role:
+            continue
+        if _ADDRESS.search(value):
+            free = next((one for one in (FROM, TO, CC, REPLY_TO) if one not in values), None)
+            if free is not None and not (free == FROM and recipients):
+                values[free] = value
+        elif DATE not in values and _CLOCK.search(value):
+            values[DATE] = value
+        elif FROM in values and SUBJECT not in values:
+            values[SUBJECT] = value
+    if not _ADDRESS.search(values.get(FROM, "")) or DATE not in values or len(values) < 3:
+        return None
+    return Block(at, end, values, depth(lines[at]), None)
+
+
+def _rows(lines: Sequence[str], at: int) -> tuple[list[tuple[str, str]], int]:
+    """((the role of a label that some language has, else '', the value) of each row, the line behind the last)."""
+    rows: list[tuple[str, str]] = []
     end = at
     for i in range(at, min(len(lines), at + 12)):
         text = unquoted(lines[i])
@@ -262,23 +286,11 @@ def positional(lines: Sequence[str], at: int, *, subject_first: bool = False) ->
             if text or (rows and not lines[i : i + 2]):
                 break
             continue
-        rows.append(value.strip(" \t*\xa0"))
+        known = label(lines[i])
+        language = language_of([known[0]]) if known is not None else None
+        role = role_of(known[0], language) if known is not None and language is not None else None
+        rows.append((role or "", value.strip(" \t*\xa0")))
         end = i + 1
         if len(rows) == 6:
             break
-    values: dict[str, str] = {}
-    if subject_first and rows:
-        values[SUBJECT] = rows.pop(0)
-    for row in rows:
-        if _ADDRESS.search(row):
-            for role in (FROM, TO, CC, REPLY_TO):
-                if role not in values:
-                    values[role] = row
-                    break
-        elif DATE not in values and _CLOCK.search(row):
-            values[DATE] = row
-        elif FROM in values and SUBJECT not in values:
-            values[SUBJECT] = row
-    if FROM not in values or DATE not in values or len(values) < 3:
-        return None
-    return Block(at, end, values, depth(lines[at]), None)
+    return rows, end

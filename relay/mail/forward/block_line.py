@@ -112,14 +112,15 @@ def bare_label(text: str, seen: set[str]) -> tuple[str, str] | None:
     The value must be what such a label has: prose that begins with "To" or "Date" is none. What is `seen` in
     the block already begins its text.
     """
-    words = text.split(None, 4)
+    text = text.rstrip("| ")  # NetEase writes a table: | From | Ann Lee<ann@a.example> |
+    words = text.replace(" | ", " ", 1).split(None, 4)
     for count in range(min(4, len(words)), 0, -1):
         name = key(" ".join(words[:count])).rstrip(":")
         languages = LABELS.get(name)
         if languages is None:
             continue
         roles = {language.labels[name] for language in languages}
-        value = text.split(None, count)[count].strip() if len(words) > count else ""
+        value = text.split(None, count)[count].lstrip("| ") if len(words) > count else ""
         fits = (
             not value
             or (SUBJECT in roles and (len(text) > len(name) and bool(seen)))
@@ -284,8 +285,9 @@ def _attributes(text: str) -> bool:
     end = key(text[-60:]).rstrip(" :")
     if _ends_with_verb(end):
         return True
-    in_brackets = _IN_BRACKETS.search(text)
-    if in_brackets is not None and _CLOCK.search(text) is not None:
+    last = text.rstrip(" :：").rpartition(" ")[2]  # Tuta: "27 Oct 2021, 09:31 by ann@a.example:"
+    by_address = "@" in last[1:-1] or _IN_BRACKETS.search(text) is not None
+    if by_address and _CLOCK.search(text) is not None:
         return True
     if not TELLING.search(text):
         return False

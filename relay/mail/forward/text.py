@@ -71,6 +71,7 @@ def find(text: str) -> Forwarded | None:
     limit = min(len(lines), MAX_LINES)
     tried = 0
     answered = False  # whether quoted lines without a title stand above: somebody's reply
+    announced: int | None = None  # the line of a title that has nothing readable below it
     i = 0
     while i < limit and tried < MAX_BLOCKS:
         line = lines[i]
@@ -83,6 +84,8 @@ def find(text: str) -> Forwarded | None:
             found = _titled(lines, i)
             if found is not None:
                 return found
+            if announced is None and not answered and _only_announces(line):
+                announced = i
         if quoted == 3 and block_line.attribution(lines, i):  # GroupWise
             return _attributed(lines, i, 1, Evidence.ATTRIBUTION)
         if quoted:
@@ -104,7 +107,20 @@ def find(text: str) -> Forwarded | None:
             if length:
                 return _attributed(lines, i, length, Evidence.ATTRIBUTION)
         i += 1
-    return None
+    return None if announced is None else _unread(lines, announced)
+
+
+def _only_announces(line: str) -> bool:
+    """Is the line a title that only forwards have?"""
+    title = block_line.title(line)
+    return title is not None and title.kind != "original"
+
+
+def _unread(lines: list[str], at: int) -> Forwarded:
+    """The message under a title whose block nobody can read: all that is known is that it was forwarded."""
+    note = "\n".join(lines[:at]).strip()
+    body = _body(lines, at + 1, quoted=block_line.depth(lines[at]))
+    return Forwarded(Evidence.TITLE, None, "", (), (), (), (), "", "", note, body)
 
 
 def _is_above(line: str) -> bool:
@@ -143,9 +159,9 @@ def _titled(lines: list[str], at: int) -> Forwarded | None:
     if start is None:
         return None
     if title.kind != "original":
-        notes = read_notes(lines, start)
-        if notes is not None:
-            return _forwarded(lines, at, notes, evidence)
+        below = read_notes(lines, start) or (blocks.positional(lines, start) if title.kind == "forward" else None)
+        if below is not None:
+            return _forwarded(lines, at, below, evidence)
     if DATED.search(lines[start]):
         length = block_line.attribution(lines, start)  # Yandex: the title, then "27.10.2021, 09:31, Ann <a@x>:"
         if length:
@@ -250,6 +266,9 @@ def _body(lines: list[str], start: int, *, quoted: int) -> str:
             del body[k:]
             break
     full = [line for line in body if line and not line.isspace()]
+    if full and block_line.is_rule(full[0]):  # Notes draws one between the block and the text
+        body = body[body.index(full[0]) + 1 :]
+        full = full[1:]
     if full and (full[0].startswith(("===8<", "---8<", "--8<")) or _is_title_again(full)):
         # The Bat! marks where the text begins, Zoho writes its title a second time
         body = body[body.index(full[0]) + 1 :]

@@ -27,6 +27,7 @@ _CLOCKS = (  # hour, minute, second; in order of trial
 _POINTS = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])")
 _HOUR = re.compile(r"(?<![\d.:/-])(\d{1,2})()()(?=\s?[ap]\.?m\b)", re.IGNORECASE)
 _OFFSET = re.compile(r"(?:\b(?:GMT|UTC|Z))?\s?([+\-−])(\d{1,2}):?(\d{2})?(?![\d-])", re.IGNORECASE)
+_ZONE_BEFORE = re.compile(r"(?:GMT|UTC)[+\-−]\d{1,2}(?::\d\d)?(?=\s?\D{0,4}$)")  # Apple: 2021年10月27日 GMT+8 09:31:12
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{1,4})(?!\d)")
 
 _ZONES = {  # abbreviations that mean one offset only, in minutes; IST and the like are left out
@@ -71,7 +72,8 @@ def read(text: str, zone: tzinfo = UTC, language: str = "") -> WrittenDate | Non
     day = _day(f"{head} ; {tail}", spoken, american=half != "" and spoken in (None, ENGLISH))
     if day is None:
         return None
-    named = _zone(tail, spoken)
+    before = _ZONE_BEFORE.search(head)
+    named = _zone(tail, spoken) or (_zone(before[0], spoken) if before is not None else None)
     try:
         local = datetime(*day, hour, minute, min(second, 59), tzinfo=named or zone)
         return WrittenDate(local.astimezone(UTC), named is not None)
@@ -178,7 +180,8 @@ def _month_named(text: str, language: Language | None) -> tuple[int, list[str], 
             for at in range(len(words) - count + 1):
                 month = table.get(" ".join(words[at : at + count]))
                 if month is not None:
-                    rest = words[:at] + words[at + count :]
+                    # The day is the figure next to the month: Vietnamese numbers days of the week, "Th 4, 27 thg 10".
+                    rest = words[:at][::-1] + words[at + count :]
                     return month, [word for word in rest if word.isdecimal()], jalali
     return None
 
