@@ -46,6 +46,10 @@ CLIENTS = {
     "gmail, Vietnamese, weekdays have numbers": ("Fwd: x", f"---------- Forwarded message ---------\nTừ: {A}\nDate: Th 4, 27 thg 10, 2021 vào lúc 09:31\nSubject: Frage\nTo: <{R}>\n\nChào", "Chào", "2021-10-27 07:31:00"),
     "apple, Chinese, the zone before the clock": ("Fwd: x", f"转发的邮件：\n\n发件人: {A}\n主题: Frage\n日期: 2021年10月27日 GMT+8 下午9:31:12\n收件人: {R}\n\n你好", "你好", "2021-10-27 13:31:12"),
     "notes 10, a rule under the block": ("Fwd: x", f"----- Weitergeleitet von Rep/OURS am 28.10.2021 10:00 -----\n\nVon: {A}\nAn: {R}\nDatum: 27.10.2021 09:31\nBetreff: Frage\n________________________________\n\nHallo", "Hallo", "2021-10-27 07:31:00"),
+    "netease, a title in no table": ("转发：x", f"---- Xzy Xyzzy Xzyxy ----\n| 发件人 | Anna Lee<anna@lead.example> |\n| 发送日期 | 2021年10月27日 09:31 |\n| 收件人 | <{R}> |\n| 主题 | Frage |\n\n你好", "你好", "2021-10-27 07:31:00"),
+    "becky": ("Fw: x", f"Forwarded by Rep\n---------------- Original message follows ----------------\n From: {A}\n To: {R}\n Date: Wed, 27 Oct 2021 09:31:00 +0900\n Subject: Frage\n--\n\nHello", "Hello", "2021-10-27 00:31:00"),
+    "english labels, a date in Serbian": ("FW: x", f"From: {A}\nSent: sreda, 27. oktobar 2021. 09:31\nTo: Rep <{R}>\nSubject: Frage\n\nZdravo", "Zdravo", "2021-10-27 07:31:00"),
+    "a date's label that is in no table": ("FW: x", f"Saatja: {A}\nXaeg: kolmapäev, 27. oktoober 2021 09:31\nAdressaat: Rep <{R}>\nTeema: Frage\n\nTere", "Tere", "2021-10-27 07:31:00"),
     "a label that is in no table": ("Fwd: x", f"---------- Forwarded message ---------\nXfrom: {A}\nDate: Wed, Oct 27, 2021 at 9:31 AM\nSubject: Frage\nTo: <{R}>\n\nHello", "Hello", "2021-10-27 07:31:00"),
     "labels that are in no table": ("Fwd: x", f"---------- Forwarded message ---------\nXfrom: {A}\nXsent: Wed, Oct 27, 2021 at 9:31 AM\nXsubj: Frage\nXto: <{R}>\n\nHello", "Hello", "2021-10-27 07:31:00"),
 }  # fmt: skip
@@ -55,6 +59,7 @@ ATTRIBUTED = {
     "yandex": '-------- Пересылаемое сообщение --------\n27.10.2021, 09:31, "Anna Lee" <anna@lead.example>:\n\nHallo\n\n-------- Завершение пересылаемого сообщения --------\n',
     "wp": f"Dnia 27 października 2021 09:31 {A} napisał(a):\n\nHallo",
     "groupwise": f"fyi\n\n>>> {A} 27.10.2021 09:31 >>>\nHallo\n",
+    "groupwise, newer": f">>> On 10/27/2021 at 9:31 AM, in message <6179@x.example>, {A}\nwrote:\nHallo",
     "zoho": f"---- On Wed, 27 Oct 2021 09:31:00 +0200 {A} wrote ----\n\nHallo",
     "German": f"zur Info\n\nAm 27.10.2021 um 09:31 schrieb {A}:\n\n> Hallo",
     "Russian": '28/10/2021, 12:46 пользователь "Anna Lee" <anna@lead.example> написал:\n\n    Hallo'.replace("28/10/2021, 12:46", "27/10/2021, 09:31"),

@@ -20,10 +20,13 @@ _OPENERS = re.compile(
 )
 """Words that open an attribution before its date."""
 
+_NUMBERED = re.compile(r", in message <[^<>]{1,200}>,")
+"""GroupWise: On 1/2/2026 at 9:31 AM, in message <...>, Ann Lee <ann@a.example> wrote:"""
+
 
 def read_attribution(head: str) -> tuple[written_mailbox.Written, str]:
     """(who wrote, the date as written) of an attribution on one line."""
-    head = head.strip(" >:：-=")
+    head = _NUMBERED.sub(" ", head.strip(" >:：-="))
     opened = _OPENERS.match(head)
     words = (head[opened.end() :] if opened is not None else head).replace("<mailto:", "<").split()
     address_at = next((k for k, word in enumerate(words) if "@" in word), None)

@@ -215,6 +215,8 @@ def _roles(pairs: list[tuple[str, list[str]]], titled: tuple[Language, ...]) -> 
     language = language_of([name for name, _ in pairs], titled) if pairs else None
     values: dict[str, str] = {}
     if language is not None:
+        if DATE not in {role_of(name, language) for name, _ in pairs}:
+            _date_under_another_name(values, pairs)
         for name, value in pairs:
             role = role_of(name, language)
             if role is not None:
@@ -222,6 +224,17 @@ def _roles(pairs: list[tuple[str, list[str]]], titled: tuple[Language, ...]) -> 
         if SUBJECT not in values and DATE in values:
             _subject_behind_date(values, language)
     return values, language
+
+
+def _date_under_another_name(values: dict[str, str], pairs: list[tuple[str, list[str]]]) -> None:
+    """A label that is in no table stands like a wrapped line among the others; a clock behind it tells the date's."""
+    for _, value in pairs:
+        for at in range(1, min(len(value), 5)):
+            name, colon, date = value[at].replace("：", ":", 1).partition(":")
+            if colon and 1 < len(name) <= 40 and name[-1].isalpha() and "@" not in value[at] and _CLOCK.search(date):
+                values[DATE] = date.strip(" \t*")
+                del value[at]
+                return
 
 
 def _subject_behind_date(values: dict[str, str], language: Language) -> None:

@@ -96,6 +96,8 @@ def label(line: str) -> tuple[str, str] | None:
         wide = line.find("：", 0, LONGEST_LABEL + 24)
         if wide >= 0 and (colon < 0 or wide < colon):
             colon = wide
+    if line[:1] == "|":  # NetEase writes a table: | From | Ann Lee<ann@a.example> |
+        colon = line.find("|", 1, LONGEST_LABEL + 24)
     if colon < 0:
         return None
     name = line[:colon].strip(_QUOTING + _DECORATION).lstrip("•·- ")
@@ -252,7 +254,10 @@ def attribution(lines: Sequence[str], at: int) -> int:
     if not text:
         return 0
     if lines[at].lstrip()[:3] == ">>>":  # GroupWise: >>> Ann Lee <ann@a.example> 1/2/2026 9:31 >>>
-        return int(text[-3:] == ">>>" and _CLOCK.search(text) is not None)
+        if text[-3:] == ">>>":
+            return int(_CLOCK.search(text) is not None)
+        if text[:3] != "On ":
+            return 0
     if is_dashed(lines[at]):  # Zoho: ---- On Wed, 27 Oct 2021 09:31:00 +0200 Ann Lee <ann@a.example> wrote ----
         return int(TELLING.search(text) is not None and _ends_with_verb(key(text.strip(_DASHES + " "))))
     opens = text[:3].lower() == "on "

@@ -86,8 +86,9 @@ def find(text: str) -> Forwarded | None:
                 return found
             if announced is None and not answered and _only_announces(line):
                 announced = i
-        if quoted == 3 and block_line.attribution(lines, i):  # GroupWise
-            return _attributed(lines, i, 1, Evidence.ATTRIBUTION)
+        length = block_line.attribution(lines, i) if quoted == 3 else 0  # GroupWise
+        if length:
+            return _attributed(lines, i, length, Evidence.ATTRIBUTION)
         if quoted:
             if not answered and block_line.label(line) is not None:
                 block, _ = blocks.read(lines, i)
@@ -266,7 +267,7 @@ def _body(lines: list[str], start: int, *, quoted: int) -> str:
             del body[k:]
             break
     full = [line for line in body if line and not line.isspace()]
-    if full and block_line.is_rule(full[0]):  # Notes draws one between the block and the text
+    if full and (block_line.is_rule(full[0]) or full[0].strip() == "--"):  # Notes and Becky! draw one below the block
         body = body[body.index(full[0]) + 1 :]
         full = full[1:]
     if full and (full[0].startswith(("===8<", "---8<", "--8<")) or _is_title_again(full)):

@@ -173,7 +173,7 @@ def _month_named(text: str, language: Language | None) -> tuple[int, list[str], 
     """(month, the figures beside it, whether it is one of the Persian calendar) when a month is named."""
     words = re.sub(r"(\d+)", r" \1 ", re.sub(r"[,;()/\"'،]+", " ", month_key(text))).split()
     tables = [(MONTHS, False)] if language is None else [(language.months, False), (language.jalali, True)]
-    if language is not None and language is not ENGLISH:
+    if language is not None:  # labels are English in many a client whose dates are not
         tables += [(ENGLISH.months, False), (MONTHS, False)]
     for table, jalali in tables:
         for count in (3, 2, 1):
