@@ -141,6 +141,13 @@ def test_a_forward_whose_block_nobody_can_read_is_a_forward_without_sender(title
     assert "sender-not-recovered" in got.defects
 
 
+def test_a_cut_address_is_not_made_whole_with_words_that_are_none_of_it():
+    text = BLOCK[4:].replace(A, "Anna Lee <anna@lead.ex\nampl Inc")
+    assert "ampl" not in record(mail(to=CRM, subject="FW: Frage", text=text)).author.key
+    whole = BLOCK[4:].replace(A, "Anna Lee <anna@lead.ex\nample>")
+    assert record(mail(to=CRM, subject="FW: Frage", text=whole)).author.key == "anna@lead.example"
+
+
 def test_recipients_are_not_taken_for_the_sender_where_its_label_is_in_no_table():
     text = f"---------- Forwarded message ---------\nDate: Wed, Oct 27, 2021 at 9:31 AM\nTo: <{R}>\nXcopy: {A}\n\nHello"
     assert record(mail(to=CRM, subject="Fwd: Frage", text=text)).author is None

@@ -253,6 +253,7 @@ def _joined(lines: list[str], *, addresses: bool) -> str:
     text = ""
     for line in lines:
         cut = addresses and max(text.rfind("<"), text.rfind("[")) > max(text.rfind(">"), text.rfind("]"))
+        cut = cut and (">" in line or "]" in line)  # else it ends where the line does: the next word is none of its
         text = f"{text}{'' if cut and '@' in text[-200:] + line[:200] else ' '}{line}"
         if len(text) > MAX_VALUE:
             break
