@@ -2,7 +2,7 @@
 
 Decides whether a text carries one, by the first quoting construct in it: a title with a header block, a
 rule with a block, a bare block, or an attribution ("On ..., Ann wrote:"). Whether that makes the mail a
-forward is not decided here: the same block stands in replies (see `attribution.original`). What is
+forward is not decided here: the same block stands in replies (see `attribution.inline`). What is
 recovered is what the block says; what it does not say is left empty. Linear; only the first 2,000 lines
 are looked at.
 """
