@@ -12,10 +12,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relay import log
+
+
+def early_or_late(steps: Sequence[str], late: int) -> list[tuple[str, int]]:
+    """Each step with the time at which it is to be reached: the first, or a later one."""
+    return [(step, late if place % 2 else 1) for place, step in enumerate(steps)]
 
 
 def stop_at(step: str, count: int, folder: Path) -> Callable[[str], None]:

@@ -25,6 +25,7 @@ import pytest
 
 from relay.vault import writer
 from relay.work import filer
+from tests.crash.stopping import early_or_late
 
 STOPPING = Path(__file__).with_name("stopping.py")
 LEAD = "anna@lead.example"
@@ -157,8 +158,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.kill()
 
 
-@pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("step", [step for step in writer.STEPS if step != "vault.rotated"])
+@pytest.mark.parametrize(("step", "count"), early_or_late([s for s in writer.STEPS if s != "vault.rotated"], 3))
 def test_the_daemon_may_die_at_every_step_of_the_vault(house: House, step: str, count: int) -> None:
     house.start(step, str(count))
     house.hand_in_all(12)
@@ -168,8 +168,7 @@ def test_the_daemon_may_die_at_every_step_of_the_vault(house: House, step: str, 
     house.check(12)
 
 
-@pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize("step", filer.STEPS)
+@pytest.mark.parametrize(("step", "count"), early_or_late(filer.STEPS, 4))
 def test_the_filer_may_die_at_every_step(house: House, step: str, count: int) -> None:
     house.start(step, str(count))
     sent = 0

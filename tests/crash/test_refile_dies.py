@@ -13,6 +13,7 @@ from mailbuilder import message
 from running import CAPTURE, Relay
 
 from relay.work.rereading import STEPS
+from tests.crash.stopping import early_or_late
 
 MAILS = 12
 
@@ -58,8 +59,7 @@ def content(relay: Relay) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("step", "count"), early_or_late(STEPS, 2))
 def test_refile_may_die_at_every_step(filed: Path, tmp_path: Path, step: str, count: int) -> None:
     shutil.copytree(filed, tmp_path / "relay")
     relay = Relay.__new__(Relay)

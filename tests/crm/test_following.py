@@ -21,7 +21,8 @@ class Follower:
 
     def __init__(self, office, *words):
         self.process = subprocess.Popen(
-            office.command("changes", "--follow", *words),
+            # As at a terminal: what a shell starts in the background is born deaf to Ctrl-C, and so would this be.
+            ["env", "--default-signal=INT", *office.command("changes", "--follow", *words)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=_environment(),

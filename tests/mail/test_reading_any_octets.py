@@ -193,8 +193,12 @@ def test_reading_takes_time_linear_in_the_size(kind):
 
     one = GROWING[kind](1)
     times = max((200_000 - len(one)) // max(len(GROWING[kind](101)) - len(one), 1) * 100, 100)
-    small = min(seconds(GROWING[kind](times // 4)) for _ in range(2))
-    large = min(seconds(GROWING[kind](times)) for _ in range(2))
+    quarter, whole = GROWING[kind](times // 4), GROWING[kind](times)
+    small = large = float("inf")
+    for _ in range(6):  # on a busy machine the best of several tries: what is quadratic is so in each
+        small, large = min(small, seconds(quarter)), min(large, seconds(whole))
+        if large < max(8 * small, 0.2):
+            break
     # Four times the size in far less than sixteen times the time, and never more than a moment.
     assert large < max(8 * small, 0.2), (small, large)
     assert large < 2
