@@ -155,7 +155,7 @@ def test_every_message_of_the_corpus_becomes_storable_records():
 
 
 @pytest.mark.skipif(not (CORPUS / "forwards" / "cases.jsonl").is_file(), reason="no corpus here")
-def test_no_reply_of_the_corpus_is_a_forward_and_english_forwards_are_whole(tmp_path):
+def test_no_reply_of_the_corpus_is_a_forward_and_forwards_of_every_language_are_whole(tmp_path):
     import subprocess
     import sys
 
@@ -172,7 +172,5 @@ def test_no_reply_of_the_corpus_is_a_forward_and_english_forwards_are_whole(tmp_
     subprocess.run(command, cwd=here.parent, check=True, capture_output=True)
     scored = json.loads(figures.read_text())
     right, of = scored["fields"]["forwarded-"]
-    assert right == of, "a reply was taken for a forward"
-    cases = [json.loads(line) for line in (CORPUS / "forwards" / "cases.jsonl").read_text().splitlines()]
-    english = {case["id"] for case in cases if case["locale"] == "en" and case["expected"]["forwarded"]}
-    assert not english & set(scored["failed"])
+    assert right == of > 0, "a reply was taken for a forward"
+    assert not scored["failed"]
