@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from mailbuilder import message
-from neighbours import Exim, Postfix, missing_exim, missing_postfix, until
+from neighbours import Exim, Neighbours, Postfix, missing_exim, missing_postfix, until
 from running import CAPTURE
 
 BOB, CAROL, ANNA = "bob@example.org", "carol@example.org", "anna@lead.example"
@@ -40,7 +40,13 @@ def started():
 def mta(request, started):
     server, way = request.param
     if request.param not in started:
-        started[request.param] = server(way)
+        made = server.__new__(server)
+        try:
+            made.__init__(way)
+        except BaseException:
+            Neighbours.close(made)  # a mail server that does not start leaves no relay behind
+            raise
+        started[request.param] = made
     return started[request.param]
 
 
