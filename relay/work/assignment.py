@@ -1,0 +1,41 @@
+"""What the daemon gives its filer to know, and the command that starts it.
+
+A module of its own: the daemon needs these and nothing that the filer reads mail with, which would cost it a tenth of
+a second at each start and memory for as long as it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the filer must know, given by the daemon as one argument in JSON."""
+
+    store: Path
+    vault: Path
+    domains: tuple[str, ...]
+    capture: tuple[str, ...]
+    external: bool = False
+    """Another program (Litestream) takes the checkpoints of relay.db."""
+    keeps_unknown: bool = True
+    """The text of mail with no known lead is kept ([filing] unknown)."""
+
+    def encode(self) -> str:
+        return json.dumps(
+            [str(self.store), str(self.vault), self.domains, self.capture, self.external, self.keeps_unknown]
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> Work:
+        store, vault, domains, capture, *rest = json.loads(text)
+        return cls(Path(store), Path(vault), tuple(domains), tuple(capture), *rest)
+
+
+def command(work: Work) -> tuple[str, ...]:
+    """The command line that runs the filer for `work` with the interpreter that runs us."""
+    return (sys.executable, "-m", "relay.work", "file", work.encode())
