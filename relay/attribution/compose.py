@@ -14,11 +14,13 @@ from relay.attribution import tag as tags
 from relay.attribution.copied import Copied, copied, staff_by, verdict
 from relay.attribution.direction import direction, staff_on
 from relay.attribution.directory import Directory
+from relay.attribution.imported import came_at, digest
 from relay.attribution.kind import filed_parts
 from relay.attribution.original import handed_in
 from relay.attribution.party import parties
 from relay.attribution.record import Direction, Record, Route, Verdict
 from relay.attribution.recovered import NOT_RECOVERED, HandedIn, Original
+from relay.attribution.withheld import withheld
 from relay.mail.address import Address
 from relay.mail.automatic import automatic
 from relay.mail.body import body
@@ -53,10 +55,11 @@ def compose(vault_id: VaultId, mail: MailObject, message: Message, directory: Di
     handed = handed_in(message, mail.envelope, directory)
     asked = _tags(message, mail.envelope, directory)
     said = copied(mail.envelope, directory)
-    return tuple(
+    records = tuple(
         _record(vault_id, position, mail, handed, original, asked, said, directory)
         for position, original in enumerate(handed.originals)
     )
+    return withheld(records, message, directory)
 
 
 def _record(
@@ -81,6 +84,8 @@ def _record(
     content = body(message)
     words, quoted, markup, snippet = content.text, content.quoted, content.html, content.snippet
     at, date_source, date_defects = _date(message.originated_at, envelope.received_at, original.date_source)
+    if date_source == "received":
+        at = came_at(envelope)
     subject_base = base_subject(message.subject)
     handed_in_by = said.person(directory) or handed.handed_in_by
     decided = direction(author, everyone, directory, named=bool(author_name) or NOT_RECOVERED in original.defects)
@@ -127,6 +132,7 @@ def _record(
         tags=asked,
         evidence=original.evidence,
         written_date=original.date_text[:WRITTEN_DATE],
+        imported=digest(mail),
     )
 
 
@@ -151,7 +157,7 @@ def unparsed(vault_id: VaultId, mail: MailObject, defects: Sequence[str], messag
         author=None,
         author_name="",
         staff_id=None,
-        originated_at=envelope.received_at,
+        originated_at=came_at(envelope),
         date_source="received",
         size=len(mail.content),
         snippet="",
@@ -163,6 +169,7 @@ def unparsed(vault_id: VaultId, mail: MailObject, defects: Sequence[str], messag
         note="",
         defects=_each_once(tuple(defects)),
         parser=PARSER,
+        imported=digest(mail),
     )
 
 

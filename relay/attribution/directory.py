@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from relay.attribution.never_log import NeverLog
 from relay.attribution.tag import stands_alone
 from relay.mail.address import Address
 
@@ -25,12 +26,14 @@ class Directory:
     """Our side of every mail.
 
     `domains`: our own domains, lower-case A-labels. `staff`: address key -> staff.id. `capture`: keys
-    of the capture addresses without tags. Two directories with equal contents are equal.
+    of the capture addresses without tags. `never_log`: whose mail is not kept. Two directories with equal
+    contents are equal.
     """
 
     domains: frozenset[str] = frozenset()
     capture: frozenset[str] = frozenset()
     staff: Mapping[str, int] = field(default_factory=dict)
+    never_log: NeverLog = field(default_factory=NeverLog)
     _names: dict[str, tuple[str, ...]] = field(
         init=False, repr=False, compare=False
     )  # host -> local parts, longest first

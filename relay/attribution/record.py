@@ -70,7 +70,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class FiledPart:
-    """A part as it is kept: description and decoded octets (`digest` is their sha256 in hex)."""
+    """A part as it is kept: description and decoded octets (`digest` is their sha256 in hex).
+
+    `danger`: what it could do to who opens it, a short name or ''. `may_return`: would its return in other messages
+    of the author make it a logo?
+    """
 
     position: int
     media_type: str
@@ -79,6 +83,8 @@ class FiledPart:
     kind: PartKind
     digest: str
     content: bytes = field(repr=False)
+    danger: str = ""
+    may_return: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +95,13 @@ class Record:
     first, then In-Reply-To and References, nearest first, each once. `fingerprint`: sha256 (hex) over
     author, base subject and the author's words, spaces folded, and the recipients where there is no Message-ID:
     equal for two copies of one message.
-    `outcome`: 'filed' or 'unparsed'. `handed_in_by`: staff.id of who handed it in, None if unknown.
+    `outcome`: 'filed', 'unparsed', or 'dropped' (nothing of it is written, see `withheld`).
+    `handed_in_by`: staff.id of who handed it in, None if unknown.
     `forms` of an address are computed by the store (relay.mail.address.forms).
     `tags`: what the capture addresses asked for ('deal-42'), as read by `tag`; `me-...` is a secret.
     `evidence`: by what the original was found ('attached', 'html-title', 'text-block', ...), '' for a copy.
     `written_date`: the original's date as a forward writes it, '' where none does.
+    `imported`: the digest of a mail out of a mailbox, by which it is known again; None for all other mail.
     """
 
     vault_id: VaultId
@@ -129,6 +137,7 @@ class Record:
     tags: tuple[str, ...] = ()
     evidence: str = ""
     written_date: str = ""
+    imported: bytes | None = None
 
     @property
     def attachment_count(self) -> int:

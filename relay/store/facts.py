@@ -17,8 +17,9 @@ from relay.attribution.direction import AUTHOR_OURS, NO_OTHER_PARTY, ONLY_OURS
 from relay.attribution.record import Record, Role
 from relay.attribution.united import with_blind
 from relay.attribution.unknown import facts_only, is_known
+from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import relation
+from relay.store import dropping, imported, relation
 from relay.store.rows import LARGE_PART, Batch, Rows, read_time, text_time
 
 __all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
@@ -36,15 +37,20 @@ class Transaction(Rows):
 
     def file(self, records: Sequence[Record], *, up_to: VaultId, at: Callable[[str], None] = lambda _: None) -> int:
         """Write the records of the stretch of the vault that ends with `up_to`. Returns how many were new to us."""
-        wanted = self._not_filed_yet(records)
+        new = self._not_filed_yet(records)
+        dropped = [record for record in new if record.outcome == DROPPED]
+        wanted = [record for record in new if record.outcome != DROPPED]
+        dropping.drop(self._db, dropped)
         batch = self._identified(wanted)
         self.filed = [(record.vault_id, message) for record, message in zip(wanted, batch.ids, strict=True)]
+        self.dropped = [record.vault_id for record in dropped]
         if wanted:
             self._written(batch)
             self._copied(batch)
             united = self._unite(batch)
             self._envelopes(batch)
-            self._outcomes(wanted)
+            imported.remember(self._db, wanted)
+        self._outcomes((*dropped, *wanted))  # of a mail with several originals the last word is 'filed'
         self._db.execute("INSERT OR REPLACE INTO _relay (name, value) VALUES ('filed_up_to', ?)", (str(up_to),))
         at("filer.written")
         if wanted:
@@ -53,7 +59,7 @@ class Transaction(Rows):
                 self._texts_of_known(batch)
                 self._texts_of_united(united)
         at("filer.related")
-        return len(wanted)
+        return len(new)
 
     def audit(self, action: str, detail: dict[str, object]) -> None:
         """What a person had done to the data, in the table that only grows."""

@@ -16,10 +16,11 @@ from pathlib import Path
 from relay import sqlite
 from relay.attribution.directory import Directory
 from relay.attribution.identity import source_rank
+from relay.attribution.never_log import NeverLog
 from relay.attribution.record import Record
 from relay.log import log
 from relay.mail.envelope import VaultId
-from relay.store import relation
+from relay.store import never_log, relation
 from relay.store.connection import open_store
 from relay.store.facts import LARGE_PART, Transaction
 from relay.store.opening import SameFile, connect
@@ -76,6 +77,8 @@ class Filing:
         self._capture = frozenset(capture)
         self.keeps_unknown = keeps_unknown
         self._directory: Directory | None = None
+        self._listed: never_log.Written = ()
+        self._never_log = NeverLog()
         self._version = -1
         self._others_wrote = -COMPANY
         self.turn = threading.Lock()
@@ -109,11 +112,21 @@ class Filing:
             if self._directory is not None:
                 self._others_wrote = time.monotonic()
             rows = self._db.execute("SELECT address_key, staff_id FROM staff_address").fetchall()
-            read = Directory(domains=self._domains, capture=self._capture, staff=dict(rows))
+            read = Directory(self._domains, self._capture, dict(rows), self._read_never_log())
             if read != self._directory:
                 self._directory = read
             self._version = version
         return self._directory
+
+    def _read_never_log(self) -> NeverLog:
+        """Whose mail is not kept; patterns are read again only when one has changed."""
+        listed = never_log.written(self._db)
+        if listed != self._listed:
+            self._listed, self._never_log = listed, NeverLog.of(listed)
+            unreadable = len(never_log.unreadable(enumerate(pattern for pattern, _, _ in listed)))
+            if unreadable:
+                self._log.warning("never_log.unreadable", entries=unreadable, todo="`bcc-relay never-log list`")
+        return self._never_log
 
     def in_company(self) -> bool:
         """Is another program writing to the database these days? Then we owe it pauses."""

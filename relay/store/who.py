@@ -1,4 +1,4 @@
-"""Since when we are who we are: our people, domains and capture addresses decide what a mail is to us.
+"""Since when we are who we are: our people, domains, capture addresses and never-log decide what a mail is to us.
 
 A message filed before they changed may be read otherwise today, and that is no fault. So relay.db notes a
 digest of them, and since when it holds; the filer looks after it. Who holds old messages against what
@@ -12,12 +12,15 @@ import json
 from collections.abc import Callable, Iterable
 
 from relay import sqlite
+from relay.store import never_log
 
 
 def digest(db: sqlite.Connection, domains: Iterable[str], capture: Iterable[str]) -> str:
     """Who we are now, in a few characters."""
     people = db.execute("SELECT address_key, staff_id FROM staff_address ORDER BY address_key").fetchall()
-    return hashlib.sha256(json.dumps([sorted(domains), sorted(capture), people]).encode()).hexdigest()
+    listed = sorted(map(repr, never_log.written(db)))
+    told = [sorted(domains), sorted(capture), people, *([listed] if listed else ())]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def is_noted(db: sqlite.Connection, now: str) -> bool:

@@ -93,6 +93,7 @@ class Filer:
         self._at = at
         self._log = log()
         self._filed = Tally("mail.filed", "vault_id")
+        self._dropped = Tally("mail.dropped", "vault_id", always={"why": "never-log"})
         self._batch = BATCH
         self._free_at = 0.0
 
@@ -104,6 +105,7 @@ class Filer:
         mails = self._vault.after(self._store.filed_up_to(), self._batch, BATCH_OCTETS)
         if not mails:
             self._filed.tell()
+            self._dropped.tell()
             return 0
         messages = [self._parse(vault_id, mail) for vault_id, mail in mails]
         directory = self._store.directory()
@@ -125,6 +127,8 @@ class Filer:
         self._at("filer.committed")
         for vault_id, message in transaction.filed:
             self._filed.add(vault_id=str(vault_id), message_id=message)
+        for vault_id in transaction.dropped:
+            self._dropped.add(vault_id=str(vault_id))
         self._pace(written - began)
         self._free_at = ended + min(PAUSE * (ended - began), LONGEST_PAUSE)
         return len(mails)

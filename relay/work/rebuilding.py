@@ -24,7 +24,7 @@ from relay.attribution.record import Record
 from relay.lock import Lock, Taken
 from relay.mail.envelope import MailObject, VaultId
 from relay.mail.reading import parse
-from relay.store import relation, who
+from relay.store import never_log, relation, who
 from relay.store.comparison import Chosen, Compared, Pinned, choose, compare, copy_leads, copy_people
 from relay.store.connection import open_store
 from relay.store.renewal import Renewal
@@ -121,7 +121,9 @@ def _prove_some(
     try:
         chosen = choose(live, seeds, TOGETHER * 2)
         people = live.execute("SELECT address_key, staff_id FROM staff_address ORDER BY 1").fetchall()
-        directory = Directory(domains=source.domains, capture=source.capture, staff=dict(people))
+        directory = Directory(
+            domains=source.domains, capture=source.capture, staff=dict(people), never_log=never_log.read(live)
+        )
         gone = _build(source, live, reader, chosen, directory, path)
         since = who.since(live, who.digest(live, source.domains, source.capture))
         with contextlib.closing(open_store(path, read_only=True)) as scratch:
