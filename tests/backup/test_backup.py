@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from house import ROOT, killed_at, tree
 from mailbuilder import message
+from others import closed_to_others
 
 from relay.work.backup import STEPS
 from relay.work.manifest import NAME, digest, read_manifest
@@ -226,7 +227,7 @@ def test_two_backups_into_one_folder_do_not_mix(house, tmp_path):
     house.run("backup", str(folder))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+@pytest.mark.skipif(bool(closed_to_others()), reason=closed_to_others())
 def test_somebody_without_rights_on_the_vault_is_told_so(house, tmp_path):
     house.accept(*house.mails(0, 3))
     house.run("file")

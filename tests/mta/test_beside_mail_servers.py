@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from mailbuilder import message
 from neighbours import Exim, Neighbours, Postfix, missing_exim, missing_postfix, until
+from others import closed_to_others
 from running import CAPTURE
 
 BOB, CAROL, ANNA = "bob@example.org", "carol@example.org", "anna@lead.example"
@@ -18,6 +19,8 @@ WAYS = [
         id=f"{server.__name__.lower()}-{way}",
         marks=(
             pytest.mark.skipif(bool(why), reason=why or "here"),
+            # The pipe's user is nobody.
+            pytest.mark.skipif(way == "pipe" and bool(closed_to_others()), reason=closed_to_others() or "here"),
             # With `--dist loadgroup` each server is started by one worker instead of by all.
             pytest.mark.xdist_group(f"{server.__name__} {way}"),
         ),
