@@ -34,7 +34,8 @@ class Decision:
 BY_NETWORK = Decision("network")
 BY_LMTP = Decision("lmtp")  # whoever may open the socket; the rights on it are the admission
 BY_DELIVER = Decision("deliver")  # `bcc-relay deliver` by a user who may write the vault
-FULL_TRUST = frozenset({BY_NETWORK.reason, BY_LMTP.reason, BY_DELIVER.reason})
+BY_IMPORT = Decision("import")  # `bcc-relay import` by a user who may write the vault: old mail out of mailboxes
+FULL_TRUST = frozenset({BY_NETWORK.reason, BY_LMTP.reason, BY_DELIVER.reason, BY_IMPORT.reason})
 """Rules whose clients are believed in all they say: their operator trusts them with every timeline."""
 
 NOT_ADMITTED = Decision("client-not-admitted", reply.CLIENT_NOT_ADMITTED)

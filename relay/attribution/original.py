@@ -20,6 +20,7 @@ from operator import is_
 
 from relay.attribution.attached import find_attached, is_bounce, note_of
 from relay.attribution.directory import Directory
+from relay.attribution.imported import by_import
 from relay.attribution.inline import find_inline
 from relay.attribution.journaled import find_journal
 from relay.attribution.listed import with_author
@@ -35,7 +36,7 @@ from relay.mail.rewritten import undone
 
 def handed_in(message: Message, envelope: Envelope, directory: Directory) -> HandedIn:
     """Which messages a mail object is about, by which route, and who handed it in. Never raises."""
-    found = _handed_in(message, envelope, directory)
+    found = by_import(_handed_in(message, envelope, directory), envelope)
     originals = tuple(with_author(one, directory) for one in found.originals)
     return found if all(map(is_, originals, found.originals)) else replace(found, originals=originals)
 

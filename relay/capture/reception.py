@@ -8,6 +8,7 @@ nothing of commands; the vault is a function.
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from relay.capture import bounds
 from relay.capture.connection import Connection, Mode
@@ -34,12 +35,14 @@ class Reception(Connection):
         self._refusal: Reply | None = None  # of the message that is coming in
         self._octets = 0  # of the message that is with the vault
         self._idle_commands = 0  # since the last message
+        self._dated: datetime | None = None  # when a mailbox received it (imports only)
 
     def _forget_mail(self) -> None:
         self._mail = None
         self._recipients = []
         self._accepted = 0
         self._refusal = None
+        self._dated = None
 
     def _for_each(self, wire: bytes) -> bytes:
         """The reply to a message: said once. In LMTP for each recipient."""
@@ -155,7 +158,7 @@ class Reception(Connection):
         house = self.house
         mail = self._mail
         assert mail is not None  # noqa: S101  for the type checker: DATA needs MAIL
-        envelope = Envelope(mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason)
+        envelope = Envelope(mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason, self._dated)
         self._octets = len(octets)
         self._become(Mode.REPLY)
         self._in_vault = True

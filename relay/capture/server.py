@@ -23,6 +23,7 @@ from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.capture.house import House, Log, Put
 from relay.capture.listener import BACKLOG, ListenError, endpoint_of, listen, take_inherited
+from relay.capture.importing import ImportSession, listen_in
 from relay.capture.lmtp import LmtpSession
 from relay.capture.memory import give_back
 from relay.capture.session import Session
@@ -81,6 +82,7 @@ class Server:
         self.sockets: list[Path] = []
         self.inherited = False
         self._made: tuple[Path, os.stat_result] | None = None  # the unix socket that we remove in the end
+        self._door: tuple[Path, os.stat_result] | None = None  # the socket for imports, likewise
         self._giving_back: asyncio.TimerHandle | None = None
         self._memory = memory
         self._house = House(
@@ -201,6 +203,19 @@ class Server:
                 await loop.create_unix_server(lambda: LmtpSession(house, loop), sock=opened, backlog=BACKLOG)
             )
 
+    async def open_door(self, folder: Path) -> None:
+        """Listen for `bcc-relay import` in the vault's folder. Where that cannot be, mail is taken all the same."""
+        loop, house = asyncio.get_running_loop(), self._house
+        try:
+            opened, path = listen_in(folder)
+            self._door = path, path.lstat()
+        except (OSError, ListenError) as error:
+            house.log.warning("server.no_imports", why=str(error))
+            return
+        self._servers.append(
+            await loop.create_unix_server(lambda: ImportSession(house, loop), sock=opened, backlog=BACKLOG)
+        )
+
     async def stop(self, grace: float) -> None:
         """Take no new connections, send idle ones away, and wait up to `grace` seconds for the others.
 
@@ -216,6 +231,9 @@ class Server:
         if self._made is not None:
             remove(*self._made)
             self._made = None
+        if self._door is not None:
+            remove(*self._door)
+            self._door = None
         emptied = asyncio.Event()
         house.emptied = emptied.set
         house.log.info("server.stopping", sessions=len(house.sessions))

@@ -123,6 +123,7 @@ class Life:
             at=self._at,
         )
         await server.start()
+        await server.open_door(settings.vault.path)
         parts.push_async_callback(server.stop, SESSIONS_GRACE)
 
     def _beside(self, parts: AsyncExitStack, work: Coroutine[object, object, None]) -> None:

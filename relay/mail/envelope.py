@@ -36,7 +36,8 @@ class Envelope:
     """Who handed in what, for which capture addresses, and why it was admitted.
 
     `reverse_path` is None for the null reverse-path `<>` (RFC 5321 §4.5.5). `received_at` is an aware
-    UTC time. `admitted_by` is the name of the admission rule that held.
+    UTC time. `admitted_by` is the name of the admission rule that held. `dated`: when a mailbox received the mail,
+    by the mailbox's own word (imported mail only, an aware UTC time); None: it does not tell.
     """
 
     reverse_path: Address | None
@@ -44,20 +45,22 @@ class Envelope:
     client: Client
     received_at: datetime
     admitted_by: str
+    dated: datetime | None = None
 
     def encode(self) -> bytes:
         """The written form: JSON with short keys, versioned by `v`."""
         reverse = self.reverse_path
-        return _WRITE(
-            {
-                "v": WRITTEN_FORM,
-                "from": None if reverse is None else [reverse.local_part, reverse.domain],
-                "to": [[a.local_part, a.domain] for a in self.forward_paths],
-                "client": [self.client.address, self.client.name, self.client.tls, self.client.account],
-                "at": self.received_at.timestamp(),
-                "by": self.admitted_by,
-            }
-        ).encode("utf-8", "replace")
+        form: dict[str, object] = {
+            "v": WRITTEN_FORM,
+            "from": None if reverse is None else [reverse.local_part, reverse.domain],
+            "to": [[a.local_part, a.domain] for a in self.forward_paths],
+            "client": [self.client.address, self.client.name, self.client.tls, self.client.account],
+            "at": self.received_at.timestamp(),
+            "by": self.admitted_by,
+        }
+        if self.dated is not None:
+            form["dated"] = self.dated.timestamp()
+        return _WRITE(form).encode("utf-8", "replace")
 
 
 def decode(written: bytes) -> Envelope:
@@ -73,6 +76,7 @@ def decode(written: bytes) -> Envelope:
             client=Client(*form["client"]),
             received_at=datetime.fromtimestamp(form["at"], UTC),
             admitted_by=form["by"],
+            dated=datetime.fromtimestamp(form["dated"], UTC) if "dated" in form else None,
         )
     except (KeyError, TypeError, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"not a written envelope: {error!r}") from error
