@@ -1,4 +1,4 @@
-"""Lists for people: leads, deals, colleagues, unresolved mail. Pure functions, rows in, lines out."""
+"""Lists for people: leads, deals, colleagues. Pure functions, rows in, lines out."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from relay.cli.terminal import Screen, fit, neutral, table
-from relay.cli.timeline_page import arrow
-from relay.cli.words import ago, many, when
+from relay.cli.terminal import Screen, neutral, table
+from relay.cli.words import ago, many
 
 Row = Mapping[str, Any]
-
-_WHY = {
-    "no-lead": "no lead has this address",
-    "no-outside-party": "nobody outside is on it",
-    "sender-not-recovered": "the forward does not say who wrote it",
-    "unparsed": "it could not be read",
-}
 
 
 def _page(
@@ -113,29 +105,3 @@ def deals_page(rows: Sequence[Row], display: Screen, *, lead: str | None = None,
         none="no deals yet: bcc-relay deal add LEAD TITLE",
         older=f"deal list{only}" if more else "",
     )
-
-
-def unresolved_page(rows: Sequence[Row], display: Screen, now: datetime, *, more: bool) -> list[str]:
-    """Mail that waits for a person: what it is, why it waits, what to do."""
-    if not rows:
-        return [display.paint("nothing waits", "dim")]
-    ellipsis = display.sign("…", "...")
-    lines: list[str] = []
-    times = [when(row["originated_at"], now) for row in rows]
-    time_columns = max(map(len, times))
-    numbers = [f"#{row['message_id']}" for row in rows]
-    number_columns = max(map(len, numbers))
-    room = display.columns - 3 - time_columns - 2 - number_columns - 2
-    for row, at, id_ in zip(rows, times, numbers, strict=True):
-        address = f"<{neutral(row['party_address'])}>" if row["party_address"] else ""
-        party = " ".join(filter(None, [neutral(row["party_name"] or ""), address]))
-        others = f" and {row['party_count'] - 1} more" if row["party_count"] and row["party_count"] > 1 else ""
-        number = display.paint(id_.ljust(number_columns), "dim")
-        subject = fit(neutral(row["subject"]) or "(no subject)", room, ellipsis=ellipsis)
-        lines.append(f"{arrow(row['direction'], display)} {at.ljust(time_columns)}  {number}  {subject}")
-        why = _WHY.get(row["why"], str(row["why"])) + (f": {party}{others}" if party else "")
-        lines.append("   " + display.paint(fit(why, display.columns - 3, ellipsis=ellipsis), "yellow"))
-    lines += ["", display.paint("bcc-relay lead add --from ID | attach ID LEAD | unresolved dismiss ID", "dim")]
-    if more:
-        lines.append(display.paint(f"older: bcc-relay unresolved --before {rows[-1]['message_id']}", "dim"))
-    return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,10 @@ from relay.cli.command import Group, answer, as_json, page, say
 from relay.cli.completing import leads
 from relay.cli.completing import people as our_people
 from relay.cli.opened import number_before, settle, store
+from relay.cli.triaging import by_whom, staff_named
+
+if TYPE_CHECKING:
+    from relay import sqlite
 
 
 @click.group(cls=Group)
@@ -83,6 +88,8 @@ def lead() -> None:
 @click.option("--external-id", metavar="X", help="The CRM's own key; ext:X names the lead from then on.")
 @click.option("--organization", metavar="NAME", help="Where the person works.")
 @click.option("--from", "message", metavar="MESSAGE", help="Make a lead of whoever is outside on this message.")
+@click.option("--party", metavar="ADDRESS", help="With --from: this party of the message, when there are several.")
+@by_whom
 @click.pass_context
 def lead_add(
     context: click.Context,
@@ -91,41 +98,84 @@ def lead_add(
     external_id: str | None,
     organization: str | None,
     message: str | None,
+    party: str | None,
+    by: str | None,
 ) -> None:
     """Add a lead; prints the id.
 
-    All old mail of its addresses is on it at once. With --from, the name and the address come from the
-    message; a NAME given wins.
+    All old mail of its addresses is on it at once. With --from, name, address and organization come from the
+    message (the organization is the domain, unless that is a mail provider's); what is given wins. The message
+    itself is on the lead in any case, also when nobody outside is on it.
     """
-    from relay.cli.terminal import neutral
+    from relay.store.decision import attach, on
     from relay.store.people import add_lead
 
     if name is None and message is None:
         raise click.UsageError("a lead needs a NAME, or --from MESSAGE.")
+    if party is not None and message is None:
+        raise click.UsageError("--party belongs to --from MESSAGE.")
     db = store(context, write=True)
-    wanted = list(address)
+    wanted, decider = list(address), staff_named(db, by)
+    number = 0
     if message is not None:
-        name, wanted = _from_message(db, message, name, wanted)
+        number, name, found, organization = _from_message(db, message, name, party, wanted, organization)
+        wanted += found
     name = _name(name or "")
-    number, attached = add_lead(db, name, wanted, external_id=external_id, organization=organization)
+    made, attached = add_lead(db, name, wanted, external_id=external_id, organization=organization or None, by=decider)
+    if number and not any(each.lead == made for each in on(db, number)):
+        attach(db, [number], [made], by=decider)
+        attached += 1
     settle(db)
-    click.echo(number)
-    if message is not None:
-        written = f"{neutral(name)} <{wanted[-1]}>" if name != wanted[-1] else name
-        say([f"lead {number} is {written}"], err=True)
-    _tell_attached(attached, number)
+    click.echo(made)
+    if number:
+        written = _written(name, wanted, organization)
+        say([f"lead {made} is {written}"], err=True)
+    _tell_attached(attached, made)
 
 
-def _from_message(db: object, message: str, name: str | None, wanted: list[str]) -> tuple[str, list[str]]:
+def _from_message(
+    db: sqlite.Connection, message: str, name: str | None, party: str | None, given: list[str], organization: str | None
+) -> tuple[int, str, list[str], str | None]:
+    """(message.id, name, addresses, organization) of whoever is outside on it. Raises RefusedError."""
+    from relay.attribution import newcomer
     from relay.store.finding import find_message
     from relay.store.people import RefusedError
     from relay.store.reading import outside_parties
+    from relay.store.triage import address_key, beside, one, organization_of
 
-    parties = outside_parties(db, find_message(db, message))  # type: ignore[arg-type]
+    number = find_message(db, message)
+    parties = outside_parties(db, number)
+    waiting = one(db, number)
+    if party is not None:
+        key = address_key(party)
+        parties = [each for each in parties if each["address"] == key]
+        if not parties:
+            raise RefusedError(f"{party} is no party outside of message {number}; `bcc-relay show {number}` has them")
+    elif waiting is not None and waiting["why"] == "sender-not-recovered":
+        # Only the name of who wrote it is known; others on it are not meant.
+        shown = beside(db, number)["author_name"]
+        if not (name or shown):
+            raise RefusedError(
+                f"message {number} does not say who wrote it; give a NAME, and an ADDRESS if you know it"
+            )
+        name = name or newcomer.name("", shown)
+        return number, name, [], organization or (organization_of(db, given[0]) if given else None)
     if not parties:
-        raise RefusedError(f"message {message} has no party outside; give a NAME and an ADDRESS")
+        if not name:
+            raise RefusedError(f"message {number} has no party outside; give a NAME, and an ADDRESS if you know it")
+        return number, name, [], organization
     first = parties[0]
-    return name or first["display_name"] or first["address"], [*wanted, first["address"]]
+    found = newcomer.name(first["address"], first["display_name"])
+    return number, name or found, [first["address"]], organization or organization_of(db, first["address"])
+
+
+def _written(name: str, addresses: list[str], organization: str | None) -> str:
+    from relay.cli.terminal import neutral
+
+    shown = neutral(name)
+    if addresses and name != addresses[-1]:
+        shown += f" <{neutral(addresses[-1])}>"
+    return f"{shown}, {neutral(organization)}" if organization else shown
 
 
 @lead.group("address", cls=Group)

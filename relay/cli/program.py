@@ -32,6 +32,7 @@ from relay.cli import (
     reading,
     refiling,
     serving,
+    triaging,
 )
 from relay.cli.command import Group
 from relay.cli.fault import sentence
@@ -70,7 +71,7 @@ for _command in (
     explaining.explain,
     reading.search,
     capturing.captured,
-    deciding.unresolved,
+    triaging.unresolved,
     deciding.attach,
     deciding.detach,
     deciding.visibility,

@@ -1,4 +1,4 @@
-"""What a person tells the database: colleagues, leads, deals, and where a message belongs.
+"""What a person tells the database: colleagues, leads and deals (`decision` has where a message belongs).
 
 Plain SQL of the kind any CRM may write; the triggers keep `lead_message`, so nothing here relates
 anything. Every write is one BEGIN IMMEDIATE transaction that leaves a row in `audit`.
@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 from relay import sqlite
 from relay.mail.address import Address
-from relay.store.finding import find_lead
 
 ACTOR = "command"
 
@@ -62,16 +61,16 @@ def add_staff(db: sqlite.Connection, name: str, written: Sequence[str]) -> int:
                 raise RefusedError(f"{address} belongs to {owner[1]} (staff {owner[0]}) already")
             if not owner:
                 db.execute("INSERT INTO staff_address (staff_id, address) VALUES (?, ?)", (staff, address))
-        _audit(db, "staff-add", "staff", staff, {"addresses": len(wanted)})
+        audit(db, "staff-add", "staff", staff, {"addresses": len(wanted)})
     return staff
 
 
 def staff_leaves(db: sqlite.Connection, staff: int) -> bool:
     """A colleague leaves; the addresses stay ours. Returns False when she had left before."""
     with writing(db):
-        changed = db.execute("UPDATE staff SET left_at = ? WHERE id = ? AND left_at IS NULL", (_now(), staff)).rowcount
+        changed = db.execute("UPDATE staff SET left_at = ? WHERE id = ? AND left_at IS NULL", (now(), staff)).rowcount
         if changed:
-            _audit(db, "staff-leave", "staff", staff, {})
+            audit(db, "staff-leave", "staff", staff, {})
     return bool(changed)
 
 
@@ -82,6 +81,7 @@ def add_lead(
     *,
     external_id: str | None = None,
     organization: str | None = None,
+    by: int | None = None,
 ) -> tuple[int, int]:
     """A new lead with addresses. Returns (lead.id, messages that came on it at once)."""
     wanted = addresses(written)
@@ -96,21 +96,30 @@ def add_lead(
             db, "INSERT INTO lead (name, external_id, organization) VALUES (?, ?, ?)", (name, external_id, organization)
         )
         _add_addresses(db, lead, wanted)
-        _audit(db, "lead-add", "lead", lead, {"addresses": len(wanted)})
+        audit(db, "lead-add", "lead", lead, {"addresses": len(wanted)}, by)
         (attached,) = db.execute("SELECT count(*) FROM lead_message WHERE lead_id = ?", (lead,)).fetchone()
     return lead, attached
 
 
-def add_lead_addresses(db: sqlite.Connection, lead: int, written: Sequence[str]) -> tuple[int, int]:
+def add_lead_addresses(
+    db: sqlite.Connection, lead: int, written: Sequence[str], *, by: int | None = None
+) -> tuple[int, int]:
     """More addresses for a lead. Returns (addresses that are new to it, messages that came on it at once)."""
     wanted = addresses(written)
     count = "SELECT count(*) FROM lead_message WHERE lead_id = ?"
     with writing(db):
         (before,) = db.execute(count, (lead,)).fetchone()
         added = _add_addresses(db, lead, wanted)
-        _audit(db, "lead-address-add", "lead", lead, {"addresses": added})
+        audit(db, "lead-address-add", "lead", lead, {"addresses": added}, by)
         (after,) = db.execute(count, (lead,)).fetchone()
     return added, after - before
+
+
+def remove_lead_address(db: sqlite.Connection, lead: int, address: str, *, by: int | None = None) -> None:
+    """An address that was added by mistake goes, and its mail with it, unless something else puts that there."""
+    with writing(db):
+        db.execute("DELETE FROM lead_address WHERE lead_id = ? AND address_key = lower(?)", (lead, address))
+        audit(db, "lead-address-remove", "lead", lead, {"addresses": 1}, by)
 
 
 def _add_addresses(db: sqlite.Connection, lead: int, wanted: Sequence[str]) -> int:
@@ -142,78 +151,10 @@ def add_deal(
         deal = _insert(
             db,
             "INSERT INTO deal (lead_id, title, kind, external_id, opened_at) VALUES (?, ?, ?, ?, ?)",
-            (lead, title, kind, external_id, _now()),
+            (lead, title, kind, external_id, now()),
         )
-        _audit(db, "deal-add", "deal", deal, {"lead_id": lead})
+        audit(db, "deal-add", "deal", deal, {"lead_id": lead})
     return deal
-
-
-def attach(db: sqlite.Connection, messages: Sequence[int], leads: Sequence[int], *, deal: int | None = None) -> None:
-    """These messages are on these leads, whatever the rules say. A deal must be a deal of the one lead."""
-    if deal is not None:
-        (owner,) = db.execute("SELECT lead_id FROM deal WHERE id = ?", (deal,)).fetchone()
-        if owner is None or [find_lead(db, str(owner))] != list(leads):
-            raise RefusedError(f"deal {deal} belongs to lead {owner}; name exactly that lead")
-    _decide(db, messages, leads, "attach", deal)
-
-
-def detach(db: sqlite.Connection, message: int, lead: int) -> None:
-    """The message is not on the lead, whatever the rules say."""
-    _decide(db, [message], [lead], "detach", None)
-
-
-def _decide(
-    db: sqlite.Connection, messages: Sequence[int], leads: Sequence[int], verdict: str, deal: int | None
-) -> None:
-    with writing(db):
-        for message in messages:
-            for lead in leads:
-                # UPDATE, then INSERT: REPLACE would skip the delete triggers of a default connection.
-                changed = db.execute(
-                    "UPDATE explicit_attribution SET verdict = ?, deal_id = ?, reason = 'person', decided_by = NULL,"
-                    " decided_at = ? WHERE message_id = ? AND lead_id = ?",
-                    (verdict, deal, _now(), message, lead),
-                ).rowcount
-                if not changed:
-                    db.execute(
-                        "INSERT INTO explicit_attribution (message_id, lead_id, deal_id, verdict) VALUES (?, ?, ?, ?)",
-                        (message, lead, deal, verdict),
-                    )
-                _audit(db, verdict, "message", message, {"lead_id": lead, "deal_id": deal})
-
-
-def dismiss(db: sqlite.Connection, message: int) -> bool:
-    """The message belongs to no lead: it leaves the unresolved list. Returns False when it had left before."""
-    with writing(db):
-        if db.execute("SELECT 1 FROM dismissal WHERE message_id = ?", (message,)).fetchone():
-            return False
-        db.execute("INSERT INTO dismissal (message_id) VALUES (?)", (message,))
-        _audit(db, "dismiss", "message", message, {})
-    return True
-
-
-def show_to(db: sqlite.Connection, message: int, visibility: str) -> bool:
-    """Who may see a message: 'all', 'responsible' or 'withdrawn'. Returns False when it was so before.
-
-    A CRM may write `message.visibility` itself; the change feed tells either, and timelines, search and lists
-    for everybody show 'all' only.
-    """
-    with writing(db):
-        (before,) = db.execute("SELECT visibility FROM message WHERE id = ?", (message,)).fetchone()
-        if before == visibility:
-            return False
-        db.execute("UPDATE message SET visibility = ? WHERE id = ?", (visibility, message))
-        _audit(db, "visibility", "message", message, {"before": before, "after": visibility})
-    return True
-
-
-def thread_of(db: sqlite.Connection, message: int) -> list[int]:
-    """All messages of the thread of `message`, itself included."""
-    found = db.execute(
-        "SELECT o.id FROM message m JOIN message o ON o.thread_id = m.thread_id WHERE m.id = ? ORDER BY o.id",
-        (message,),
-    ).fetchall()
-    return [i for (i,) in found] or [message]
 
 
 def _insert(db: sqlite.Connection, statement: str, values: Sequence[object]) -> int:
@@ -223,12 +164,21 @@ def _insert(db: sqlite.Connection, statement: str, values: Sequence[object]) -> 
     return int(number)
 
 
-def _audit(db: sqlite.Connection, action: str, kind: str, subject: int | None, detail: dict[str, object]) -> None:
+def audit(
+    db: sqlite.Connection,
+    action: str,
+    kind: str,
+    subject: int | None,
+    detail: dict[str, object],
+    by: int | None = None,
+) -> None:
+    """Note in `audit` what was done; `by` is staff.id of the colleague who decided it."""
     db.execute(
         "INSERT INTO audit (actor, action, subject_kind, subject_id, detail) VALUES (?, ?, ?, ?, ?)",
-        (ACTOR, action, kind, subject, json.dumps(detail, separators=(",", ":"))),
+        (ACTOR if by is None else f"staff:{by}", action, kind, subject, json.dumps(detail, separators=(",", ":"))),
     )
 
 
-def _now() -> str:
+def now() -> str:
+    """The present moment, as a time of the contract."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
