@@ -1,20 +1,20 @@
 """Kinds of parts: a file someone sent, a picture in the text, or a piece of a signature.
 
 Decides from one message alone and only the clear cases; what is in doubt is an attachment, since a
-hidden file is worse than a listed logo. (Logos told by their return in other mails come later.)
+hidden file is worse than a listed logo. Logos that are told by their return in other mails are `logo`'s.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
 
+from relay.attribution.danger import danger
+from relay.attribution.logo import LOGO, may_return
 from relay.attribution.record import FiledPart, PartKind
 from relay.mail import signed
 from relay.mail.message import Part
-
-LOGO = 64 * 1024
-"""Octets up to which a picture that stands twice in one message is a logo of a signature, not a picture."""
 
 _TECHNICAL = frozenset(
     {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature",
@@ -24,21 +24,26 @@ _REPORT = frozenset({"message/delivery-status", "message/disposition-notificatio
 
 
 def filed_parts(parts: Sequence[Part]) -> tuple[FiledPart, ...]:
-    """The parts with their kinds and the digests of their contents, in order."""
+    """The parts with their kinds, what they could do, and the digests of their contents, in order."""
     if not parts:
         return ()
     digests = [sha256(part.content).hexdigest() for part in parts]
-    return tuple(
-        FiledPart(
-            position=part.position,
-            media_type=part.media_type,
-            filename=part.filename,
-            content_id=part.content_id,
-            kind=_kind(part, again=digests.count(digest) > 1 if len(digests) <= 200 else False),
-            digest=digest,
-            content=part.content,
-        )
-        for part, digest in zip(parts, digests, strict=True)
+    again = {digest for digest, times in Counter(digests).items() if times > 1}
+    return tuple(_filed(part, digest, again=digest in again) for part, digest in zip(parts, digests, strict=True))
+
+
+def _filed(part: Part, digest: str, *, again: bool) -> FiledPart:
+    kind = _kind(part, again=again)
+    return FiledPart(
+        position=part.position,
+        media_type=part.media_type,
+        filename=part.filename,
+        content_id=part.content_id,
+        kind=kind,
+        digest=digest,
+        content=part.content,
+        danger=danger(part.filename, part.media_type, part.content),
+        may_return=may_return(kind, part.media_type, part.filename, part.content_id, len(part.content)),
     )
 
 

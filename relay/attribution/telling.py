@@ -14,7 +14,7 @@ ROUTES = {
     "attached": "a forward: the original was attached to it",
     "redirect": "a redirect: the original, resent to us unchanged",
     "journal": "a journal report of a mail server, with the original in it",
-    "import": "imported from old mail",
+    "import": "imported: taken out of a mailbox, so it is about itself",
 }
 """`envelope.route`."""
 
@@ -45,7 +45,7 @@ ADMISSIONS = {
     "network": "the client’s network is trusted ([admission] networks)",
     "lmtp": "it came through the LMTP socket, and who may open that is trusted",
     "deliver": "it came by `bcc-relay deliver`, run by a user who may write the vault",
-    "import": "a person imported it",
+    "import": "it was taken out of a mailbox by `bcc-relay import`, run by a user who may write the vault",
 }
 """`envelope.admitted_by`."""
 
@@ -148,6 +148,20 @@ DEFECTS = {
     "filer-died": "it killed its reader twice; it waits in the vault (`refile` after an upgrade)",
 }
 """`message.defects`."""
+
+
+DANGERS = {
+    "disguised": "it runs when it is opened, and its name says that it is a document",
+    "program": "a program: it runs when it is opened",
+    "script": "a script: it runs when it is opened",
+    "shortcut": "a link to something else, which runs when it is opened",
+    "disk-image": "a disk image: what is on it opens without a warning",
+    "macros": "an Office document with macros",
+    "active-page": "a page with a script, a frame or a redirect in it; never show it in the CRM",
+    "packed-program": "an archive with a program, a script or a link in it",
+    "locked": "an archive with a password: nobody can look into it",
+}
+"""`part.danger`, the worst first."""
 
 
 def told(sentences: dict[str, str], name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relay.attribution import telling
 from relay.cli.terminal import Screen, neutral, neutral_lines, width, wrap
 from relay.cli.timeline_page import arrow
 from relay.cli.words import in_full, octets
@@ -106,6 +107,9 @@ def _parts(parts: Sequence[Row], display: Screen) -> list[str]:
         lines.append(
             f"  {name}  " + display.paint(f"{neutral(part['media_type'])}, {octets(part['size'])}{kind}", "dim")
         )
+        if part["danger"]:
+            told = telling.told(telling.DANGERS, part["danger"])
+            lines.append("    " + display.paint(f"{part['danger']}: {neutral(told)}", "red"))
     return lines
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from relay import sqlite
 from relay.attribution.record import Record
 from relay.mail.envelope import VaultId
+from relay.store import pictures
 from relay.store.facts import Batch, Transaction
 from relay.store.verify import Difference
 
@@ -25,10 +26,12 @@ _COLUMNS = (
 )
 
 _BODY = {
-    "message": "SELECT snippet, attachment_count, defects FROM message WHERE id = ?",
+    # A part is compared as its message alone has it: what returns in other messages is `verify`'s to judge.
+    "message": f"SELECT snippet, {pictures.OWN_COUNT}, defects FROM message WHERE id = ?",
     "message_text": "SELECT text, quoted, html, note FROM message_text WHERE message_id = ?",
-    "part": "SELECT p.position, p.media_type, p.filename, p.content_id, p.size, p.digest, p.kind, "
-    "(SELECT length(b.content) FROM blob b WHERE b.digest = p.digest) FROM part p WHERE p.message_id = ? "
+    "part": "SELECT p.position, p.media_type, p.filename, p.content_id, p.size, p.digest, p.danger, "
+    f"{pictures.OWN_KIND}, (SELECT length(b.content) FROM blob b WHERE b.digest = p.digest) "
+    "FROM part p WHERE p.message_id = ? "
     "ORDER BY p.position, p.digest",
 }
 """What is not kept of mail with no known lead where the configuration says so."""

@@ -59,8 +59,9 @@ def snapshot(db: sqlite.Connection, message: int) -> Snapshot | None:
     found["parts"] = [
         f"{kind}: {filename or '(no name)'}, {media_type}, {size} octets, {digest[:12]}"
         + (f", cid:{content_id}" if content_id else "")
-        for kind, filename, media_type, size, digest, content_id in db.execute(
-            "SELECT kind, filename, media_type, size, digest, content_id FROM part WHERE message_id = ?"
+        + (f", {danger}" if danger else "")
+        for kind, filename, media_type, size, digest, content_id, danger in db.execute(
+            "SELECT kind, filename, media_type, size, digest, content_id, danger FROM part WHERE message_id = ?"
             " ORDER BY position, id",
             (message,),
         )

@@ -156,7 +156,7 @@ def letter(db: sqlite.Connection, message: int) -> Row:
     )
     found["parts"] = rows(
         db,
-        "SELECT id, position, media_type, filename, content_id, size, digest, kind FROM part"
+        "SELECT id, position, media_type, filename, content_id, size, digest, kind, danger FROM part"
         " WHERE message_id = ? ORDER BY position",
         (message,),
     )

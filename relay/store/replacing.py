@@ -12,7 +12,7 @@ from dataclasses import replace
 from relay.attribution import identity
 from relay.attribution.record import Record
 from relay.attribution.unknown import facts_only
-from relay.store import merging
+from relay.store import merging, pictures
 from relay.store.facts import Batch, Transaction
 from relay.store.rows import answers, text_time
 
@@ -21,8 +21,9 @@ _PARTIES = (
     "JOIN address a ON a.id = ma.address_id WHERE ma.message_id = ? ORDER BY ma.position"
 )
 _PARTS = (
-    "SELECT id, position, media_type, filename, content_id, size, digest, kind FROM part "
-    "WHERE message_id = ? ORDER BY position, id"
+    "SELECT p.id, p.position, p.media_type, p.filename, p.content_id, p.size, p.digest, "
+    f"{pictures.OWN_KIND}, p.danger, EXISTS (SELECT 1 FROM _picture x WHERE x.part_id = p.id) "
+    "FROM part p WHERE p.message_id = ? ORDER BY p.position, p.id"
 )
 _COLUMNS = (
     "internet_message_id, thread_id, direction, direction_reason, automatic, subject, author_address, author_name, "
@@ -42,19 +43,24 @@ class Replacing(Transaction):
             self._db.execute("DELETE FROM _facts_only WHERE message_id = ?", (message,))
         old = self._db.execute(f"SELECT {_COLUMNS} FROM message WHERE id = ?", (message,)).fetchone()
         thread = self._thread_again(message, record)
+        if old[6] != (record.author.key if record.author else None):
+            pictures.forget(self._db, message)
+        parts_differ = self._replace_parts(message, record)
+        attachments = "SELECT count(*) FROM part WHERE message_id = ? AND kind = 'attachment'"
+        (attachment_count,) = self._db.execute(attachments, (message,)).fetchone()  # without logos that returned
         row = (
             record.message_id, thread, record.verdict.direction.value, record.verdict.reason, record.automatic,
             record.subject, record.author.key if record.author else None, record.author_name, record.staff_id,
             text_time(record.originated_at), record.date_source, record.size, record.snippet,
-            record.attachment_count, record.outcome, json.dumps(record.defects), record.parser,
+            attachment_count, record.outcome, json.dumps(record.defects), record.parser,
         )  # fmt: skip
         different = [
             old[:-1] != row[:-1],
             self._replace_text(message, record),
             self._replace_parties(message, record, moved=old[9] != row[9]),
-            self._replace_parts(message, record),
+            parts_differ,
         ]
-        if old != row:
+        if old != row or parts_differ:
             names = ", ".join(f"{name} = ?" for name in _COLUMNS.split(", "))
             self._db.execute(f"UPDATE message SET {names} WHERE id = ?", (*row, message))
         self._replace_identity(message, record)
@@ -81,24 +87,34 @@ class Replacing(Transaction):
     def _replace_parts(self, message: int, record: Record) -> bool:
         """Parts keep their ids where their content and description are the same; contents that nobody has go."""
         rows = self._db.execute(_PARTS, (message,)).fetchall()
+        counted = record.author is not None
         wanted = [
-            (p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value)
+            (
+                p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value, p.danger,
+                p.may_return and counted,
+            )
             for p in record.parts
-        ]
+        ]  # fmt: skip
         if [row[1:] for row in rows] == wanted:
             return False
-        free: dict[tuple[object, ...], list[int]] = {}
+        free: dict[tuple[object, ...], list[tuple[int, tuple[object, ...]]]] = {}
         for number, _, *description in rows:
-            free.setdefault(tuple(description), []).append(number)
+            free.setdefault(tuple(description[:5]), []).append((number, tuple(description[5:])))
         missing = []
         for part, (position, *description) in zip(record.parts, wanted, strict=True):
-            ids = free.get(tuple(description))
-            if ids:
-                self._db.execute("UPDATE part SET position = ? WHERE id = ?", (position, ids.pop(0)))
-            else:
+            if not (ids := free.get(tuple(description[:5]))):
                 missing.append(part)
-        self._db.executemany("DELETE FROM part WHERE id = ?", [(i,) for ids in free.values() for i in ids])
+                continue
+            number, judged = ids.pop(0)
+            self._db.execute("UPDATE part SET position = ? WHERE id = ?", (position, number))
+            if judged != tuple(description[5:]):  # what we think of it is another
+                self._db.execute("DELETE FROM _picture WHERE part_id = ?", (number,))
+                self._db.execute(
+                    "UPDATE part SET kind = ?, danger = ? WHERE id = ?", (part.kind.value, part.danger, number)
+                )
         self._parts(Batch([replace(record, parts=tuple(missing))], [message], [True]))
+        self._db.executemany("DELETE FROM part WHERE id = ?", [(i,) for ids in free.values() for i, _ in ids])
+        pictures.remember(self._db, [(message, record)])
         merging.drop_contents(self._db, {row[6] for row in rows})
         return True
 

@@ -18,6 +18,8 @@ from relay.attribution import identity, tag, thread
 from relay.attribution.identity import Known
 from relay.attribution.record import Direction, Party, Record, Role
 from relay.mail.address import Address, forms
+from relay.store import pictures
+from relay.store.taken_back import answers_missing
 
 LARGE_PART = 256 * 1024
 """Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
@@ -189,7 +191,7 @@ class Rows:
     def _answers(self, fresh: Iterable[tuple[int, Record]]) -> None:
         self._db.executemany(
             "INSERT INTO _answer (message_id, internet_message_id) VALUES (?, ?)",
-            [(i, answered) for i, r in fresh if (answered := answers(r))],
+            answers_missing(self._db, [(i, answered) for i, r in fresh if (answered := answers(r))]),
         )
 
     def _addresses(self, batch: Batch) -> None:
@@ -241,13 +243,14 @@ class Rows:
             large -= {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(large)),))}
         self.keep((p.digest, p.content) for _, p in fresh if len(p.content) < LARGE_PART or p.digest in large)
         self._db.executemany(
-            "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind, danger) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value)
+                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value, p.danger)
                 for i, p in fresh
             ],
         )
+        pictures.remember(self._db, batch.fresh())
 
     def _envelopes(self, batch: Batch, ids: Sequence[int] = ()) -> None:
         """The envelope of each record, with these ids or else new ones."""

@@ -41,7 +41,7 @@ def test_the_comments_are_in_the_database_itself(mailroom: Mailroom) -> None:
     for name, sql in mailroom.db.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view')"):
         if not name.startswith(("sqlite_", "_sqlite_")):
             for column in mailroom.db.execute(f"PRAGMA table_xinfo({name})").fetchall():
-                assert re.search(rf"^  {column[1]}\b.*-- \S", sql, re.MULTILINE), (name, column[1])
+                assert re.search(rf"^(?:  |.*, ){column[1]}\b.*(?:-- \S|/\* \S)", sql, re.MULTILINE), (name, column[1])
 
 
 def test_django_can_read_it(mailroom: Mailroom) -> None:

@@ -110,6 +110,16 @@ SELECT m.id AS message_id, m.attachment_count, (SELECT count(*) FROM part p WHER
   FROM message m
  WHERE m.attachment_count <> (SELECT count(*) FROM part p WHERE p.message_id = m.id AND p.kind = 'attachment');
 
+-- logo: a small picture that three messages of one author have is a signature on all of them, and else what its message makes of it
+SELECT p.id AS part_id, p.message_id, p.kind, x.kind AS own_kind
+  FROM _picture x JOIN part p ON p.id = x.part_id
+ WHERE p.kind <> CASE WHEN (SELECT count(DISTINCT y.message_id) FROM _picture y WHERE y.digest = x.digest AND y.author = x.author) >= 3
+                      THEN 'signature' ELSE x.kind END
+UNION ALL
+SELECT x.part_id, x.message_id, 'not as its part and message', x.kind
+  FROM _picture x LEFT JOIN part p ON p.id = x.part_id LEFT JOIN message m ON m.id = p.message_id
+ WHERE p.digest IS NOT x.digest OR m.id IS NOT x.message_id OR m.author_address IS NOT x.author;
+
 -- orphan: what belongs to a message, an address, a thread or a part has one
 SELECT 'message_address' AS entity, message_id AS id FROM message_address WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT 'message_address.address_id', address_id FROM message_address WHERE address_id NOT IN (SELECT id FROM address)

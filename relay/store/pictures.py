@@ -1,0 +1,59 @@
+"""Pictures: what the database must know of small pictures to tell logos by their return.
+
+Which pictures these are is decided in `attribution.logo`; the triggers of `schema/0008_h_attachments.sql` count them
+and turn the parts to 'signature', on old messages too. What stands here writes and forgets the rows that are counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from relay import sqlite
+from relay.attribution.record import Record
+
+OWN_KIND = "coalesce((SELECT x.kind FROM _picture x WHERE x.part_id = p.id), p.kind)"
+"""SQL: the kind of part `p` as its message alone has it, whatever returns."""
+
+OWN_COUNT = (
+    "attachment_count + (SELECT count(*) FROM part p JOIN _picture x ON x.part_id = p.id "
+    "WHERE p.message_id = message.id AND x.kind = 'attachment' AND p.kind <> 'attachment')"
+)
+"""SQL: the attachments of `message` by the kinds that its parts have by it alone."""
+
+
+def remember(db: sqlite.Connection, fresh: Iterable[tuple[int, Record]]) -> None:
+    """Count the pictures of these messages, whose parts have just been written. What turns is told once a message."""
+    wanted = [
+        (message, part.position, part.digest, record.author.key)
+        for message, record in fresh
+        if record.author is not None
+        for part in record.parts
+        if part.may_return
+    ]
+    if not wanted:
+        return
+    (mark,) = db.execute("SELECT ifnull(max(seq), 0) FROM change").fetchone()
+    db.execute(
+        "INSERT OR IGNORE INTO _picture (part_id, message_id, digest, author, kind) "
+        "SELECT p.id, p.message_id, p.digest, w.value ->> 3, p.kind FROM json_each(?) w CROSS JOIN part p "
+        "ON p.message_id = w.value ->> 0 AND p.position = w.value ->> 1 AND p.digest = w.value ->> 2",
+        (json.dumps(wanted),),
+    )
+    # A signature has five icons, and all five return with the same message. New messages are told as new.
+    db.execute(
+        "DELETE FROM change WHERE seq > ?1 AND entity = 'message' AND op = 'update' AND (seq NOT IN "
+        "(SELECT min(seq) FROM change WHERE seq > ?1 AND entity = 'message' AND op = 'update' GROUP BY entity_id) "
+        "OR entity_id IN (SELECT value FROM json_each(?2)))",
+        (mark, json.dumps(sorted({row[0] for row in wanted}))),
+    )
+
+
+def forget(db: sqlite.Connection, message: int) -> None:
+    """The parts of a message are what they are by it alone, and count for no author: its author is another now."""
+    db.execute(
+        f"UPDATE part AS p SET kind = {OWN_KIND} WHERE p.message_id = ? "
+        "AND EXISTS (SELECT 1 FROM _picture x WHERE x.part_id = p.id)",
+        (message,),
+    )
+    db.execute("DELETE FROM _picture WHERE part_id IN (SELECT id FROM part WHERE message_id = ?)", (message,))
