@@ -14,6 +14,12 @@ from relay.mail.address import Address
 
 WRITTEN_FORM = 1
 
+IMPORT_SOCKET = "import.sock"
+"""In the vault's folder (mode 0700): where the daemon takes imported mail."""
+
+ERASED = "erased"
+"""In place of the admission rule: this mail object was erased. No rule has this name."""
+
 _WRITE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once: used for each mail accepted
 
 
@@ -88,6 +94,11 @@ class MailObject:
 
     envelope: Envelope
     content: bytes
+
+    @property
+    def erased(self) -> bool:
+        """Was the content overwritten since, as its message was taken back? Nothing but the id and the time is left."""
+        return self.envelope.admitted_by == ERASED
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,11 +15,12 @@ from relay import sqlite
 from relay.attribution import identity
 from relay.attribution.direction import AUTHOR_OURS, NO_OTHER_PARTY, ONLY_OURS
 from relay.attribution.record import Record, Role
+from relay.attribution.tombstone import FORGOTTEN
 from relay.attribution.united import with_blind
 from relay.attribution.unknown import facts_only, is_known
 from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import dropping, imported, relation
+from relay.store import dropping, imported, relation, taken_back
 from relay.store.rows import LARGE_PART, Batch, Rows, read_time, text_time
 
 __all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
@@ -35,12 +36,23 @@ class Transaction(Rows):
         super().__init__(connection)
         self._keeps_unknown = keeps_unknown
 
-    def file(self, records: Sequence[Record], *, up_to: VaultId, at: Callable[[str], None] = lambda _: None) -> int:
-        """Write the records of the stretch of the vault that ends with `up_to`. Returns how many were new to us."""
-        new = self._not_filed_yet(records)
-        dropped = [record for record in new if record.outcome == DROPPED]
-        wanted = [record for record in new if record.outcome != DROPPED]
-        dropping.drop(self._db, dropped)
+    def file(
+        self,
+        records: Sequence[Record],
+        *,
+        up_to: VaultId,
+        at: Callable[[str], None] = lambda _: None,
+        contents: taken_back.Contents | None = None,
+    ) -> int:
+        """Write the records of the stretch of the vault that ends with `up_to`. Returns how many were new to us.
+
+        `contents`: the octets of the mail objects, by which one that was taken back and comes again is known.
+        """
+        new = taken_back.marked(self._db, self._not_filed_yet(records), contents)
+        dropped = [record for record in new if record.outcome in (DROPPED, FORGOTTEN)]
+        wanted = [record for record in new if record.outcome not in (DROPPED, FORGOTTEN)]
+        taken_back.note(self._db, dropped, wanted)
+        dropping.drop(self._db, [record for record in dropped if record.outcome == DROPPED])
         batch = self._identified(wanted)
         self.filed = [(record.vault_id, message) for record, message in zip(wanted, batch.ids, strict=True)]
         self.dropped = [record.vault_id for record in dropped]

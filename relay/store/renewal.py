@@ -17,9 +17,10 @@ from relay.attribution import identity
 from relay.attribution.identity import Known
 from relay.attribution.pairing import pair
 from relay.attribution.record import Party, Record
+from relay.attribution.tombstone import FORGOTTEN
 from relay.attribution.united import united
 from relay.mail.envelope import VaultId
-from relay.store import merging, relation
+from relay.store import merging, relation, taken_back
 from relay.store.difference import Difference, Snapshot, differences, snapshot
 from relay.store.facts import Batch
 from relay.store.replacing import Replacing
@@ -61,7 +62,7 @@ class Renewal(Replacing):
         before: dict[int, Snapshot] = {}
         copies: dict[VaultId, list[_Copy]] = {}
         for vault_id, records in today.items():
-            paired = self._paired(vault_id, records)
+            paired = self._not_taken_back(vault_id, self._paired(vault_id, records))
             if paired:
                 copies[vault_id] = paired
         for old in self._messages_of(copies):
@@ -95,6 +96,15 @@ class Renewal(Replacing):
                 rows.remove(row)
             copies.append(_Copy(record, row[0] if row else None, message))
         return copies
+
+    def _not_taken_back(self, vault_id: VaultId, copies: list[_Copy]) -> list[_Copy]:
+        """Without what would be a new message and was taken back by a person."""
+        new = [each.record for each in copies if each.message is None]
+        if not new:
+            return copies
+        none = not taken_back.may_bring_new(self._db, vault_id)
+        gone = {r.position for r in taken_back.marked(self._db, new) if none or r.outcome == FORGOTTEN}
+        return [each for each in copies if each.message is not None or each.record.position not in gone]
 
     def _known_as(self, message: int) -> Known:
         """What is stored of a message to recognise it by."""

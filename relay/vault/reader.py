@@ -75,6 +75,22 @@ class Reader:
                     return self._mail(segment, row[0], row[1])
         return None
 
+    def is_erased(self, vault_id: VaultId) -> bool:
+        """Is nothing of the content here: overwritten, or not in the vault (any more)? Raises a VaultError."""
+        for segment in self._segments():
+            if segment.epoch == vault_id.epoch:
+                row = self._one(segment, "SELECT envelope FROM mail WHERE number = ?", vault_id.number)
+                if row is not None:
+                    return self._mail(segment, row[0], b"").erased
+        return True
+
+    def erased(self) -> Iterator[VaultId]:
+        """All mail objects that were erased. Reads a segment's at a time."""
+        for segment in self._segments():
+            if self._one(segment, "SELECT 1 FROM sqlite_master WHERE name = 'erased'"):
+                for (number,) in self._rows(segment, "SELECT number FROM erased ORDER BY number"):
+                    yield VaultId(segment.epoch, number)
+
     def last(self) -> VaultId | None:
         """The mail object accepted last, None in an empty vault."""
         for segment in reversed(self._segments()):
@@ -151,7 +167,8 @@ class Reader:
 
     def _mail(self, segment: Segment, envelope: Any, content: Any) -> MailObject:
         try:
-            return MailObject(decode(bytes(envelope)), bytes(content))
+            mail = MailObject(decode(bytes(envelope)), bytes(content))
+            return MailObject(mail.envelope, b"") if mail.erased else mail  # what it was overwritten with is nothing
         except ValueError as error:
             raise VaultDamagedError(f"vault: {segment.path}: {error}; is this program older than the vault?") from error
 

@@ -16,7 +16,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -24,6 +24,7 @@ from relay.lock import Lock, Taken
 from relay.log import log
 from relay.mail.envelope import MailObject, VaultId
 from relay.meter import Histogram
+from relay.vault import erasing
 from relay.vault.appender import Appender
 from relay.vault.failure import VaultBusyError, VaultClosedError, VaultError, VaultFullError, explain
 from relay.vault.segment import make_folder
@@ -218,6 +219,14 @@ class Vault:
     def trouble(self) -> VaultError | None:
         """Why the last batch failed, None when it did not."""
         return self._trouble
+
+    def erase(self, mails: Iterable[VaultId]) -> int:
+        """Overwrite the content of these mail objects, in the caller's thread, beside the mail that comes in.
+
+        Blocks until it is done; to be over before `close`. See `erasing.erase`. Raises a VaultError.
+        """
+        turn = self._appender.checkpointer.turn
+        return erasing.erase(self._path, mails, turn=turn, clock=self._clock, at=self._at)
 
     def close(self) -> None:
         """Write what was handed over, put the log away and release the vault. Blocks; may be called twice."""

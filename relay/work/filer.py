@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from relay.attribution.compose import compose, unparsed
 from relay.attribution.directory import Directory
 from relay.attribution.record import Record
+from relay.attribution.tombstone import FORGOTTEN
 from relay.log import Tally, log
 from relay.mail.envelope import MailObject, VaultId
 from relay.mail.message import Message
@@ -121,7 +123,8 @@ class Filer:
             current = self._store.directory()
             if current != directory:  # somebody changed who we are while we were reading
                 records = self._compose(mails, messages, current)
-            transaction.file(records, up_to=mails[-1][0], at=self._at)
+            contents = {vault_id: mail.content for vault_id, mail in mails}
+            transaction.file(records, up_to=mails[-1][0], at=self._at, contents=contents)
             written = time.monotonic()
         ended = time.monotonic()
         self._at("filer.committed")
@@ -136,7 +139,7 @@ class Filer:
     def _parse(self, vault_id: VaultId, mail: MailObject) -> Message | None:
         """The message, or None when this mail must not be read again."""
         self._alive()
-        if self._note.killed(vault_id):
+        if mail.erased or self._note.killed(vault_id):
             return None
         self._note.reading(vault_id)
         self._at("filer.noted")
@@ -149,6 +152,9 @@ class Filer:
     ) -> list[Record]:
         records: list[Record] = []
         for (vault_id, mail), message in zip(mails, messages, strict=True):
+            if mail.erased:  # taken back, and this database is older than that or made anew
+                records.append(replace(unparsed(vault_id, mail, ()), outcome=FORGOTTEN))
+                continue
             if message is None:
                 self._log.error("mail.unparsed", vault_id=str(vault_id), why="filer-died")
                 records.append(unparsed(vault_id, mail, ("filer-died",)))

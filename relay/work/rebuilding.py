@@ -177,7 +177,7 @@ def _records(
 ) -> tuple[Record, ...] | None:
     """What the filer would make of a mail object; None when the vault does not have it."""
     mail: MailObject | None = reader.get(vault_id)
-    if mail is None:
+    if mail is None or mail.erased:
         return None
     if vault_id in poison:
         return (unparsed(vault_id, mail, ("filer-died",)),)

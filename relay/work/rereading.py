@@ -137,7 +137,7 @@ class Rereader:
             if found.mails and found.octets > COPIES_OCTETS:
                 break
             mail = self._vault.get(vault_id)
-            if mail is None:
+            if mail is None or mail.erased:
                 found.gone.append(vault_id)
                 continue
             found.octets += len(mail.content)
