@@ -1,31 +1,25 @@
 """Dropping: mail that must not be kept leaves nothing here but its outcome and a count.
 
-Inside the transaction of the filer. The vault's copy is erased by the vault's writer, who finds what it has to
-erase in a queue.
+Inside the transaction of the filer. Of a mail with several originals all of the vault's copy goes when one of
+them must not be kept: what is filed of the others stands in relay.db, and cannot be read again.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 from relay import sqlite
 from relay.attribution.record import Record
+from relay.store.removal import erase_later
 from relay.store.rows import text_time
 
 
 def drop(db: sqlite.Connection, records: Sequence[Record]) -> None:
-    """What remains to be done for dropped records. To be called before the parts of other records are written."""
+    """Count dropped records, and queue what the vault has of them. (Their large parts: `taken_back.note`.)"""
     if not records:
         return
-    # Large parts are stored ahead of the facts, perhaps before the entry was made, or by a filer that died then.
-    digests = sorted({part.digest for record in records for part in record.parts})
-    db.execute(
-        "DELETE FROM blob WHERE digest IN (SELECT value FROM json_each(?)) "
-        "AND NOT EXISTS (SELECT 1 FROM part p WHERE p.digest = blob.digest)",
-        (json.dumps(digests),),
-    )
+    erase_later(db, sorted({record.vault_id for record in records}))
     counts = Counter((text_time(r.envelope.received_at)[:10], r.handed_in_by or 0) for r in records)
     db.executemany(
         "INSERT INTO _dropped (day, staff_id, message_count) VALUES (?, ?, ?) "
