@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from relay.cli.deferred import DeferredError
+
 TYPE_CHECKING = False  # as type checkers know it; importing typing would be a fifth of a delivery's time
 if TYPE_CHECKING:
     from relay.config.settings import Settings
@@ -30,10 +32,6 @@ LARGEST = 1 << 30
 
 _OPTIONS = ("--sender", "--recipient", "--socket")
 _ATEXT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+/=?^_`{|}~-")
-
-
-class DeferredError(Exception):
-    """Why the MTA has to keep the message: one line."""
 
 
 def run(words: Sequence[str], config: str | None = None) -> int:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from relay.attribution import admission
 from relay.attribution.directory import Directory
-from relay.cli.handing_over import DeferredError
+from relay.cli.deferred import DeferredError
 from relay.config.settings import Settings
 from relay.mail.envelope import Client, Envelope, MailObject, VaultId
 from relay.mail.path import MailArgument, mail_argument, rcpt_argument

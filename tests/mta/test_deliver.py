@@ -18,7 +18,8 @@ from others import closed_to_others
 from running import CAPTURE, PATIENCE, Relay, _environment
 
 from relay.cli import handing_over
-from relay.cli.handing_over import DeferredError, as_sent, path, read
+from relay.cli.deferred import DeferredError
+from relay.cli.handing_over import as_sent, path, read
 
 WORDS = ("--sender", "bob@example.org", "--recipient", CAPTURE)
 
