@@ -86,6 +86,7 @@ def _renewed(each: Renewed, display: Screen) -> list[str]:
         "changed": f"message {each.message}",
         "new": f"message {each.message}: new",
         "merged": f"message {each.message}: the same as message {each.into}, merged into it",
+        "removed": f"message {each.message}: it can be read now, and never-log says that it is not kept; removed",
     }[each.what]
     lines = [display.paint(told, "bold")]
     room = display.columns - _LABEL - 1

@@ -6,12 +6,14 @@ them must not be kept: what is filed of the others stands in relay.db, and canno
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from relay import sqlite
 from relay.attribution.record import Record
-from relay.store.removal import erase_later
+from relay.attribution.withheld import DROPPED
+from relay.store import removal
 from relay.store.rows import text_time
 
 
@@ -19,10 +21,26 @@ def drop(db: sqlite.Connection, records: Sequence[Record]) -> None:
     """Count dropped records, and queue what the vault has of them. (Their large parts: `taken_back.note`.)"""
     if not records:
         return
-    erase_later(db, sorted({record.vault_id for record in records}))
+    removal.erase_later(db, sorted({record.vault_id for record in records}))
     counts = Counter((text_time(r.envelope.received_at)[:10], r.handed_in_by or 0) for r in records)
     db.executemany(
         "INSERT INTO _dropped (day, staff_id, message_count) VALUES (?, ?, ?) "
         "ON CONFLICT (day, staff_id) DO UPDATE SET message_count = message_count + excluded.message_count",
         [(*key, count) for key, count in counts.items()],
     )
+
+
+def never_read(db: sqlite.Connection, messages: Collection[int]) -> list[int]:
+    """Those of the messages that could not be read when they came, so that nobody knew who is on them."""
+    rows = db.execute(
+        "SELECT m.id FROM json_each(?) w CROSS JOIN message m ON m.id = w.value WHERE m.status = 'unparsed'",
+        (json.dumps(sorted(messages)),),
+    )
+    return [message for (message,) in rows]
+
+
+def remove(db: sqlite.Connection, messages: Collection[int]) -> None:
+    """Remove messages that are here and must not be, with all that other files have of the mail they came in."""
+    if messages:
+        removed = removal.remove(db, messages, outcome=DROPPED)
+        removal.erase_later(db, removed.kept)  # mail that carried others too has these in it

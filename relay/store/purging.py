@@ -18,7 +18,7 @@ from relay import sqlite
 from relay.attribution.directory import Directory
 from relay.attribution.never_log import DROPPED, KEPT, Entry, Judged, NeverLog, Pattern
 from relay.mail.address import Address
-from relay.store import relation, removal
+from relay.store import dropping, relation, removal
 from relay.store.reading import Row, rows
 
 ADDRESSES = 20_000
@@ -103,9 +103,7 @@ def purge(db: sqlite.Connection, entry: Entry, messages: Sequence[int], director
     rules = NeverLog(frozenset((entry,)))
     found = judged(db, rules, messages, directory)
     drop = [message for message, what in found if what.dropped]
-    if drop:
-        removed = removal.remove(db, drop, outcome="dropped")
-        removal.erase_later(db, removed.kept)  # the mail that carried others too has this one in it
+    dropping.remove(db, drop)
     apart = [(message, what.left_out) for message, what in found if not what.dropped]
     for message, keys in apart:
         _leave_out(db, message, keys)

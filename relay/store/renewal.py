@@ -19,8 +19,9 @@ from relay.attribution.pairing import pair
 from relay.attribution.record import Party, Record
 from relay.attribution.tombstone import FORGOTTEN
 from relay.attribution.united import united
+from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import merging, relation, taken_back
+from relay.store import dropping, merging, relation, taken_back
 from relay.store.difference import Difference, Snapshot, differences, snapshot
 from relay.store.facts import Batch
 from relay.store.replacing import Replacing
@@ -32,7 +33,9 @@ Today = Mapping[VaultId, Sequence[Record]]
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What became of one message. `what`: 'changed', 'new', or 'merged' (it is now `into`)."""
+    """What became of one message. `what`: 'changed', 'new', 'merged' (it is now `into`), or 'removed': what nobody
+    could read before can be read now, and never-log says that it is not kept.
+    """
 
     message: int
     what: str
@@ -59,6 +62,7 @@ class Renewal(Replacing):
         """
         mark = self._mark()
         self._db.execute("DELETE FROM _read_again WHERE message_id = ?", (message,))
+        self._now_listed: list[int] = []
         before: dict[int, Snapshot] = {}
         copies: dict[VaultId, list[_Copy]] = {}
         for vault_id, records in today.items():
@@ -78,7 +82,9 @@ class Renewal(Replacing):
         touched.update(new, merged.values())
         relation.relate(self._db, sorted(touched - merged.keys()))
         self._fetch_texts(touched)
-        return self._told(mark, before, merged, new)
+        dropping.remove(self._db, self._now_listed)
+        removed = tuple(Renewed(each, "removed") for each in self._now_listed)
+        return (*self._told(mark, before, merged, new), *removed)
 
     # -- which record is which message
 
@@ -89,8 +95,15 @@ class Renewal(Replacing):
         if not rows:
             return []
         stored = [self._known_as(message) for _, message in rows]
+        filed = [record for record in records if record.outcome != DROPPED]
+        listed = [record for record in records if record.outcome == DROPPED]
+        paired = pair([*filed, *listed], stored)
+        if any(message is not None for message in paired[len(filed) :]):
+            # Filed before the entry was made: it stays as it is until somebody asks (`never-log add --purge`).
+            self._now_listed += dropping.never_read(self._db, [message for _, message in rows])
+            return []
         copies = []
-        for record, message in zip(records, pair(records, stored), strict=True):
+        for record, message in zip(filed, paired, strict=False):
             row = next((row for row in rows if row[1] == message), None)
             if row:
                 rows.remove(row)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from mailbuilder import message
 from rereading_room import CAPTURE, Room
 
+from relay.attribution.compose import unparsed
 from relay.attribution.record import Record
+from relay.mail.envelope import MailObject
 from relay.store.search import Indexer
 from relay.work.filer import Filer
 from relay.work.note import Note
@@ -217,12 +219,6 @@ def test_rows_that_nobody_can_read_stop_nothing_and_the_log_tells_their_number(
     room.sql("DELETE FROM never_log")
 
 
-def test_mail_that_could_not_be_read_is_kept_as_it_is(room: Room) -> None:
-    entry(room, "@law.example")
-    room.file(b"\x00")
-    assert outcomes(room) == ["filed"] or outcomes(room) == ["unparsed"]
-
-
 def test_filing_again_what_was_dropped_counts_it_once(room: Room) -> None:
     entry(room, "@law.example")
     room.file(secret())
@@ -236,3 +232,55 @@ def test_our_own_domain_listed_keeps_internal_mail_out(room: Room) -> None:
     entry(room, "@example.org")
     room.file(harmless(1), harmless(2, to=OTHER), harmless(3, to=CAPTURE, text="A note\n"), harmless(4, cc=OTHER))
     assert outcomes(room) == ["filed", "dropped", "filed", "filed"]
+
+
+def unread(records: Sequence[Record]) -> list[Record]:
+    """As a parser that could not read the mail would have had it."""
+    mail = MailObject(records[0].envelope, b"\x00")
+    return [unparsed(records[0].vault_id, mail, ("unparsable",))]
+
+
+def test_what_nobody_could_read_is_removed_when_a_parser_can_and_the_list_says_so(room: Room) -> None:
+    entry(room, "@law.example")
+    room.file(secret(), older=unread)
+    room.file(harmless(1), older=unread)
+    assert outcomes(room) == ["unparsed", "unparsed"]
+    told = [renewed for reread in room.again() for renewed in reread.renewed]
+    assert [(each.message, each.what) for each in told] == [(1, "removed"), (2, "changed")]
+    assert outcomes(room) == ["dropped", "filed"]
+    assert traces(room) == []
+    assert room.rows("SELECT count(*) FROM _erasure WHERE kind = 'mail'") == [(1,)]
+
+
+def test_mail_that_was_here_before_the_entry_stays_until_somebody_asks(room: Room) -> None:
+    room.file(secret(), harmless(1), message(to=CAPTURE, text="See\n", forward=[secret(number=2), harmless(2)]))
+    entry(room, "@law.example")
+    before = room.content()
+    assert [reread.renewed for reread in room.again()] == [(), (), (), ()]
+    assert room.content() == before
+
+
+def test_reading_old_mail_again_files_no_original_that_is_listed(room: Room) -> None:
+    inside = [harmless(1), secret(number=2)]
+    room.file(message(to=CAPTURE, text="See\n", forward=inside), older=lambda records: records[:1])
+    entry(room, "@law.example")
+    room.again()
+    assert room.rows("SELECT subject FROM message") == [("Subject 1",)]
+    assert traces(room) == []
+
+
+def test_an_older_message_loses_a_listed_party_when_it_is_read_again(room: Room) -> None:
+    room.file(harmless(1, cc=LAWYER))
+    entry(room, "@law.example", "drop-party")
+    room.again()
+    assert parties(room) == [REP, "anna@lead.example"]
+
+
+def test_a_better_copy_of_a_message_from_before_changes_nothing_if_it_is_listed_now(room: Room) -> None:
+    room.file(message(to=CAPTURE, text="See\n", forward=[secret()]))
+    entry(room, "@law.example")
+    before = room.content()
+    room.file(secret())
+    room.settle()
+    assert {**room.content(), "outcomes": None} == {**before, "outcomes": None}
+    assert outcomes(room) == ["filed", "dropped"]
