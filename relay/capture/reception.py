@@ -158,7 +158,9 @@ class Reception(Connection):
         house = self.house
         mail = self._mail
         assert mail is not None  # noqa: S101  for the type checker: DATA needs MAIL
-        envelope = Envelope(mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason, self._dated)
+        envelope = Envelope(
+            mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason, self._dated
+        )
         self._octets = len(octets)
         self._become(Mode.REPLY)
         self._in_vault = True

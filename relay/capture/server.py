@@ -22,8 +22,8 @@ from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.capture.house import House, Log, Put
-from relay.capture.listener import BACKLOG, ListenError, endpoint_of, listen, take_inherited
 from relay.capture.importing import ImportSession, listen_in
+from relay.capture.listener import BACKLOG, ListenError, endpoint_of, listen, take_inherited
 from relay.capture.lmtp import LmtpSession
 from relay.capture.memory import give_back
 from relay.capture.session import Session

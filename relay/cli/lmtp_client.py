@@ -38,14 +38,14 @@ class NobodyError(Exception):
 class LmtpClient:
     """One connection. Raises NobodyError, RefusedError, and OSError where the connection broke."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, name: str = "deliver") -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(CONNECTING)
             self._socket.connect(path)
             self._replies = self._socket.makefile("rb")
             self._expect("220")
-            self._extensions = self._say("LHLO deliver", "250")
+            self._extensions = self._say(f"LHLO {name}", "250")
         except (FileNotFoundError, ConnectionRefusedError) as error:
             self._socket.close()
             raise NobodyError(path) from error
@@ -67,8 +67,17 @@ class LmtpClient:
         Recipients that are refused for good are told behind it, if another one is taken: the relay has the message
         then, and to try again would bring it only what it has. Raises RefusedError when nobody is taken.
         """
+        said = self.hand_over(sender, recipients, content)
+        try:  # noqa: SIM105  contextlib would be one more import
+            self._socket.sendall(b"QUIT\r\n")
+        except OSError:
+            pass  # a relay that stops closes behind its last 250; it has the message all the same
+        return said
+
+    def hand_over(self, sender: str, recipients: Sequence[str], content: bytes, more: str = "") -> str:
+        """The same with the connection left open for the next message. `more`: parameters of MAIL."""
         plain = sender.isascii() and all(map(str.isascii, recipients))
-        parameters = f" SIZE={len(content)}"
+        parameters = f" SIZE={len(content)}{more}"
         parameters += "" if content.isascii() else " BODY=8BITMIME"
         parameters += "" if plain else " SMTPUTF8"
         self._say(f"MAIL FROM:<{sender}>{parameters}", "250")
@@ -88,10 +97,6 @@ class LmtpClient:
         self._socket.sendall(stuffed)
         self._socket.sendall(b".\r\n")
         said = [self._expect("250")[0] for _ in recipients[len(refused) :]]  # RFC 2033 §4.2: one for each
-        try:  # noqa: SIM105  contextlib would be one more import
-            self._socket.sendall(b"QUIT\r\n")
-        except OSError:
-            pass  # a relay that stops closes behind its last 250; it has the message all the same
         return "".join(said[:1] + refused)
 
     def _say(self, line: str, wanted: str) -> list[str]:
@@ -119,4 +124,8 @@ class LmtpClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Without a word: a server takes that as QUIT."""
         self._socket.close()
