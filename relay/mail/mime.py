@@ -66,10 +66,15 @@ def _short_value(value: bytes) -> Value:
     return parameter.read(value)
 
 
-def read_value(value: bytes | None) -> Value:
-    """A field value with parameters. Few short ones make up nearly all mail, so those are read once."""
+def read_value(value: bytes | None, hint: str = "") -> Value:
+    """A field value with parameters. Few short ones make up nearly all mail, so those are read once.
+
+    `hint`: the charset of octets that declare nothing.
+    """
     if value is None:
         return NOTHING
+    if hint and not value.isascii():
+        return parameter.read(value, hint)
     return _short_value(value) if len(value) <= _CACHED_LENGTH else parameter.read(value)
 
 
@@ -89,6 +94,7 @@ def walk(content: bytes) -> Tree:
     leaves: list[Leaf] = []
     fields: list[tuple[bytes, bytes]] = []
     top_type, top_charset = "text/plain", ""
+    hint = ""  # the charset of the texts so far: file names in bare octets are mostly in it too
     # Regions still to read, the next one last: octets, start, end, subtype around it, depth.
     waiting: list[tuple[bytes, int, int, str, int]] = [(content, 0, len(content), "", 0)]
     entered = 0
@@ -101,7 +107,9 @@ def walk(content: bytes) -> Tree:
         found, body, oddities = header.split(octets, start, end, of_part=depth > 0)
         for name in oddities:
             defects[name] = None
-        type_, disposition, encoding, content_id = _description(found)
+        type_, disposition, encoding, content_id = _description(found, hint)
+        if not hint and (label := type_.get("charset")) and label.lower() not in ("us-ascii", "utf-8"):
+            hint = label
         kind = media_type(type_.word, "message/rfc822" if within == "digest" else "text/plain")
         if depth == 0:
             fields, top_type, top_charset = found, kind, type_.get("charset")
@@ -138,7 +146,7 @@ def _with_line_feeds(content: bytes, defects: dict[str, None]) -> bytes:
     return content
 
 
-def _description(fields: list[tuple[bytes, bytes]]) -> tuple[Value, Value, bytes, bytes]:
+def _description(fields: list[tuple[bytes, bytes]], hint: str = "") -> tuple[Value, Value, bytes, bytes]:
     """Content-Type, -Disposition, -Transfer-Encoding and -ID of an entity; the first of each that says something."""
     type_ = disposition = encoding = content_id = None
     for name, value in fields:
@@ -152,7 +160,7 @@ def _description(fields: list[tuple[bytes, bytes]]) -> tuple[Value, Value, bytes
             encoding = encoding or value.strip()
         elif name == b"content-id":
             content_id = content_id or value.strip()
-    return read_value(type_), read_value(disposition), encoding or b"", content_id or b""
+    return read_value(type_, hint), read_value(disposition, hint), encoding or b"", content_id or b""
 
 
 def _children(

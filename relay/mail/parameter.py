@@ -8,6 +8,7 @@ Nothing here raises; time is linear in the value.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 
@@ -19,7 +20,9 @@ MAX_PARAMETERS = 256
 MAX_VALUE = 65536
 """Octets of such a field that are read. Real ones stay below 1,000."""
 MAX_FILENAME = 255
-"""Characters of a file name that are kept: what file systems take. The ending is kept too."""
+"""Octets in UTF-8 of a file name that are kept: what file systems take. The ending is kept too."""
+_LONGEST_ENDING = 16
+"""Characters of an ending; a longer one is no ending but a sentence with a dot in it."""
 
 # Separators; or a name, then either a quoted string (closed or not) or everything up to the next semicolon.
 # Possessive, and each alternative begins with its own octets, so that nothing is read twice.
@@ -33,6 +36,10 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONTINUED = re.compile(r"([^*]{1,64})\*(?:(\d{1,4})(\*?))?\Z")
 _STAR_FORGOTTEN = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{1,40}'[A-Za-z-]{0,20}'[^%]*%[0-9A-Fa-f]{2}")
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])\s*(?:\.|\Z)", re.IGNORECASE
+)
 _BACKSLASH_PATH = re.compile(r"\A(?:[A-Za-z]:\\|\\\\|\.{1,2}\\)")
 
 
@@ -115,6 +122,8 @@ def _bare(value: str) -> str:
     value = value.strip()
     if value.endswith(")") and " (" in value:
         value = value[: value.rindex(" (")].rstrip()
+    if len(value) > 2 and value[0] == value[-1] == "'" and value.count("'") == 2:
+        return value[1:-1]  # quoted as a shell would
     return value.rstrip('"')
 
 
@@ -154,7 +163,7 @@ def _joined(numbered: dict[int, tuple[str, bool]]) -> str:
             octets.append(value.encode("utf-8", "replace"))
     whole = b"".join(octets)
     text = decode(whole, charset)[0] if charset and codec(charset) else guess(whole)
-    return printable(scrub(text)) if any_starred else _decoded(text)
+    return printable(scrub(text)) if any_starred and "=?" not in text else _decoded(text)
 
 
 def _unpercent(value: str) -> bytes:
@@ -172,15 +181,31 @@ def _unpercent(value: str) -> bytes:
 
 
 def file_name(name: str) -> str:
-    r"""`name` as it may be shown and stored: no path, no control or bidi marks, at most 255 characters.
+    r"""`name` as it may be shown, stored and saved: no path, no control or bidi marks, at most 255 octets.
 
-    'C:\\tmp\\a.pdf' and '../../a.pdf' are 'a.pdf'; '..' is ''.
+    'C:\\tmp\\a.pdf' and '../../a.pdf' are 'a.pdf'; '..' is ''; 'con.pdf', which Windows cannot save, is '_con.pdf'.
+    A name that is percent-encoded UTF-8 from end to end (as web mailers forget it) is decoded.
     """
+    if "%" in name and name.isascii() and len(_PERCENT.findall(name)) == name.count("%"):
+        decoded = _unpercent(name)
+        if not decoded.isascii():  # "100%25.pdf" may well be a name; octets that make letters are no accident
+            with contextlib.suppress(UnicodeDecodeError):
+                name = decoded.decode("utf-8")
     name = _HIDDEN.sub("", scrub(name)).replace("\\", "/").rstrip("/ ")
     name = name[name.rfind("/") + 1 :].strip()
     if name in (".", ".."):
         return ""
-    if len(name) > MAX_FILENAME:
+    if _RESERVED.match(name):
+        name = f"_{name}"
+    if len(name) > MAX_FILENAME or (not name.isascii() and len(name.encode("utf-8")) > MAX_FILENAME):
         stem, dot, ending = name.rpartition(".")
-        name = f"{stem[: MAX_FILENAME - 17]}.{ending}" if dot and len(ending) <= 16 else name[:MAX_FILENAME]
+        if not dot or len(ending) > _LONGEST_ENDING:
+            return _cut(name, MAX_FILENAME)
+        ending = f".{ending}"
+        name = _cut(stem, MAX_FILENAME - len(ending.encode("utf-8"))) + ending
     return name
+
+
+def _cut(text: str, octets: int) -> str:
+    """The first letters of `text` that fit into so many octets of UTF-8."""
+    return text.encode("utf-8")[:octets].decode("utf-8", "ignore").rstrip()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.mail.parameter import MAX_FILENAME, MAX_PARAMETERS, file_name, read
+from relay.mail.reading import parse
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,11 @@ from relay.mail.parameter import MAX_FILENAME, MAX_PARAMETERS, file_name, read
         (b"a/b; name=utf-8''M%C3%BCll.pdf", "a/b", {"name": "Müll.pdf"}),
         (b"a/b; name=\"it's 5%25'.pdf\"", "a/b", {"name": "it's 5%25'.pdf"}),
         (b'a/b; name="M\xc3\xbcll.pdf"', "a/b", {"name": "Müll.pdf"}),
+        (b"a/b; name*=shift_jis'ja'%93%FA%96%7B.pdf", "a/b", {"name": "日本.pdf"}),
+        (b"a/b; name*=utf-8''=?utf-8?Q?M=C3=BCll?=.pdf", "a/b", {"name": "Müll.pdf"}),
+        (b'a/b; name*0="=?utf-8?B?w6TDtsO8LnB"; name*1="kZg==?="', "a/b", {"name": "äöü.pdf"}),
+        (b"a/b; name='a b.pdf'", "a/b", {"name": "a b.pdf"}),
+        (b"a/b; name==?iso-2022-jp?B?GyRCRnxLXBsoQg==?=.pdf", "a/b", {"name": "日本.pdf"}),
         (b'a/b; boundary="a\r\n b"', "a/b", {"boundary": "a b"}),
         (b"", "", {}),
     ],
@@ -67,6 +73,15 @@ def test_a_value_with_parameters_says_what_its_writer_meant(written, word, param
         ("a\u200b.pdf", "a.pdf"),
         ("  a b.pdf ", "a b.pdf"),
         ("\ud800.pdf", "\ufffd.pdf"),
+        ("%E4%BD%A0%E5%A5%BD.pdf", "你好.pdf"),
+        ("Angebot%20M%C3%BCller.pdf", "Angebot Müller.pdf"),
+        ("100%25.pdf", "100%25.pdf"),
+        ("100% M%FCller.pdf", "100% M%FCller.pdf"),
+        ("%C3%BC%2F..%2F%E2%80%AEx.pdf", "x.pdf"),
+        ("con.pdf", "_con.pdf"),
+        ("NUL", "_NUL"),
+        ("Com1 .txt", "_Com1 .txt"),
+        ("console.pdf", "console.pdf"),
     ],
 )
 def test_a_file_name_has_no_path_and_no_tricks(written, shown):
@@ -77,6 +92,25 @@ def test_a_long_file_name_keeps_its_ending():
     assert file_name("x" * 400 + ".pdf").endswith("x.pdf")
     assert len(file_name("x" * 400 + ".pdf")) <= MAX_FILENAME
     assert len(file_name("x" * 400)) == MAX_FILENAME
+    assert file_name("漢" * 400 + ".pdf") == "漢" * 83 + ".pdf"
+    assert len(file_name("漢" * 400).encode()) == MAX_FILENAME
+    assert file_name("漢" * 85) == "漢" * 85
+    assert len(file_name("ß" * 300 + "." + "漢" * 16).encode()) <= MAX_FILENAME
+
+
+def test_a_name_in_bare_octets_is_in_the_charset_of_the_text_before_it():
+    name = "报价单世界.pdf"
+    mail = (
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain; charset=gb2312\r\n\r\n'
+        + "你好".encode("gb2312")
+        + b'\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="'
+        + name.encode("gb2312")
+        + b'"\r\n\r\n%PDF\r\n--b--\r\n'
+    )
+    assert parse(mail).parts[0].filename == name
+    assert (
+        parse(mail.replace(b"gb2312", b"utf-8").replace(name.encode("gb2312"), name.encode())).parts[0].filename == name
+    )
 
 
 def test_more_parameters_than_any_program_writes_are_not_read():
