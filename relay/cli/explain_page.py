@@ -30,7 +30,7 @@ def explain_page(found: Row, display: Screen) -> list[str]:
     lines = [display.paint(line, "bold") for line in wrap(head, display.columns)]
     for label, sentences in explained(found):
         for at, sentence in enumerate(sentences):
-            style = "yellow" if label in ("Defects", "Set aside") else "dim"
+            style = "yellow" if label in ("Defects", "Dangers", "Set aside") else "dim"
             shown = display.paint((label if at == 0 else "").ljust(LABEL), style)
             for number, line in enumerate(wrap(_plain(sentence, display), display.columns - LABEL)):
                 lines.append((shown if number == 0 else " " * LABEL) + line)
@@ -56,6 +56,7 @@ def explained(found: Row) -> Sections:
         ("Set aside", _set_aside(found)),
         ("Tags", _tags(found)),
         ("Kept", _kept(found)),
+        ("Dangers", _dangers(found)),
         ("Defects", [f"{name}: {told(telling.DEFECTS, name)}" for name in map(_word, found["defects"])]),
     ]
     return [(label, sentences) for label, sentences in sections if sentences]
@@ -241,6 +242,15 @@ def _kept(found: Row) -> list[str]:
     if found.get("outdated"):
         sentences.append(f"Read by parser {_word(found['parser'])}; `bcc-relay refile {found['id']}` reads it anew.")
     return sentences
+
+
+def _dangers(found: Row) -> list[str]:
+    flagged = [part for part in found["parts"] if part["danger"]][:SHOWN]
+    return [
+        f"{neutral(part['filename']) or '(no name)'} ({neutral(part['media_type'])}): "
+        f"{_word(part['danger'])}, {told(telling.DANGERS, part['danger'])}"
+        for part in flagged
+    ]
 
 
 def unfiled_page(vault_id: str, sentences: Sequence[str], display: Screen) -> list[str]:

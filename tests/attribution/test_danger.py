@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,9 @@ def test_what_a_part_could_do(filename, media_type, content, found):
 def test_every_danger_has_its_sentence():
     named = {value for name, value in vars(dangers).items() if name.isupper() and isinstance(value, str)}
     assert named == set(DANGERS)
+    page = (Path(__file__).parents[2] / "docs" / "explain.md").read_text("utf-8")
+    for name, sentence in DANGERS.items():
+        assert f"| `{name}` | {sentence} |" in page, name
 
 
 def test_the_danger_of_a_part_stands_in_its_record():
