@@ -18,6 +18,7 @@ from relay.capture.server import Server
 from relay.config.settings import Settings
 from relay.daemon import condition
 from relay.daemon.derived import directory, raise_descriptor_limit
+from relay.daemon.erasing import Erasing
 from relay.daemon.reloading import Change, Reread, reread
 from relay.daemon.signals import Signals
 from relay.daemon.telling import Telling
@@ -110,6 +111,9 @@ class Life:
             at=self._at,
         )
         parts.callback(vault.close)
+        erasing = Erasing(vault, lambda: self.settings.store.path)
+        erasing.start()
+        parts.push_async_callback(erasing.stop)
         if not vault.has_room():
             why = f"less than {RESERVE >> 20} MiB free: mail is put off (452) until there is room"
             self._log.warning("vault.no_room", path=str(settings.vault.path), why=why)

@@ -52,9 +52,20 @@ class Checkpointer:
         self._turn = turn
         self._external = external
         self._done = threading.Event()
+        self._asked = self._emptied = ""
         self._log = log()
         self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
         self._thread.start()
+
+    def empty(self, asked: str) -> bool:
+        """Cut the log to nothing, as something was erased that older pages in it still show. Returns whether it is.
+
+        It is done in our thread, when no reader is in the way; ask again, with the same word. Where another program
+        takes the checkpoints it is not ours to do, and counts as done.
+        """
+        if not self._external:
+            self._asked = asked
+        return self._external or self._emptied == asked
 
     def close(self) -> None:
         """Stop, after a last attempt to fold the log in."""
@@ -83,7 +94,7 @@ class Checkpointer:
                     continue
                 quiet = quiet + 1 if now == pages else 0
                 pages = now
-                if pages > LARGE or (pages > moved and quiet >= QUIET_LOOKS):
+                if pages > LARGE or (pages > moved and quiet >= QUIET_LOOKS) or self._asked != self._emptied:
                     self._fold(keeper, folder)
                     quiet = 0
                 if pages > WORRYING and looks % 120 == 0:
@@ -111,7 +122,11 @@ class Checkpointer:
             with self._turn:
                 folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 # Nothing or next to nothing is left for the moment in which this holds the write lock.
-                folder.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                asked = self._asked
+                mode = "RESTART" if asked == self._emptied else "TRUNCATE"
+                (busy, _, _) = folder.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+                if not busy:
+                    self._emptied = asked
         self._hold(keeper)
 
     def _hold(self, keeper: sqlite.Connection) -> None:

@@ -20,8 +20,9 @@ from relay.attribution.never_log import NeverLog
 from relay.attribution.record import Record
 from relay.log import log
 from relay.mail.envelope import VaultId
-from relay.store import never_log, relation
+from relay.store import erasures, never_log, relation, removal
 from relay.store.connection import open_store
+from relay.store.erasures import Waiting
 from relay.store.facts import LARGE_PART, Transaction
 from relay.store.opening import SameFile, connect
 from relay.store.renewal import Renewal
@@ -219,6 +220,34 @@ class Filing:
         """Would reading the message again bring anything? Not if only facts are kept of it, and rightly so."""
         bare = self._db.execute("SELECT 1 FROM _facts_only WHERE message_id = ?", (message,)).fetchone() is not None
         return not bare or self.keeps_unknown or message in Transaction(self._db).known([message])
+
+    def erasures(self) -> Waiting:
+        """What was removed here and waits to be erased elsewhere."""
+        return erasures.waiting(self._db)
+
+    def erased(
+        self,
+        mails: Iterable[VaultId],
+        contents: Iterable[str],
+        asked: Iterable[tuple[str, str]],
+        alive: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Take from that queue what is done; see `erasures.done`."""
+        with self._locked(alive):
+            return erasures.done(self._db, mails, contents, asked)
+
+    def messages_of(self, mails: Iterable[VaultId]) -> dict[int, list[VaultId]]:
+        """The messages that these mail objects brought, each with all mail objects that it came in."""
+        found: dict[int, list[VaultId]] = {}
+        for vault_id in mails:
+            rows = self._db.execute("SELECT message_id FROM envelope WHERE vault_id = ?", (str(vault_id),))
+            found.update((message, self.copies(message)) for (message,) in rows.fetchall())
+        return found
+
+    def remove(self, messages: Iterable[int], alive: Callable[[], None] = lambda: None) -> int:
+        """Remove these messages (`removal`). Returns how many there were."""
+        with self._locked(alive):
+            return len(removal.remove(self._db, messages).messages)
 
     def settle(self, alive: Callable[[], None]) -> int:
         """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left to do now."""

@@ -34,8 +34,8 @@ _BURIED = (
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """`messages` that are gone. `mails`: of these mail objects nothing is left, their content is to be overwritten;
-    `kept`: these carried other messages too, which stay, and with them the content.
+    """`messages` that are gone. `mails`: of these mail objects nothing is left; `kept`: these carried other messages
+    too, which stay. The content of all is to be overwritten: what was taken back is in it.
     """
 
     messages: tuple[int, ...]
@@ -93,7 +93,7 @@ def remove(db: sqlite.Connection, messages: Iterable[int], *, outcome: str = FOR
     _outcomes(db, mails, outcome)
     db.executemany("INSERT OR IGNORE INTO _forgotten_original (vault_id) VALUES (?)", [(str(v),) for v in kept])
     if found:
-        erase_later(db, mails, contents=digests)
+        erase_later(db, [*mails, *kept], contents=digests)
     return Removed(tuple(found), tuple(mails), tuple(kept))
 
 
@@ -121,8 +121,9 @@ def erase_later(db: sqlite.Connection, mails: Iterable[VaultId], *, contents: It
     """
     rows = [("mail", str(each)) for each in mails]
     rows += [("content", each) for each in sorted(contents)]
-    rows += [("log", ""), ("search", "")]
     db.executemany("INSERT OR IGNORE INTO _erasure (kind, subject) VALUES (?, ?)", rows)
+    # With the time of this asking: what was done for one before does not count.
+    db.execute("INSERT OR REPLACE INTO _erasure (kind, subject) VALUES ('log', ''), ('search', '')")
 
 
 def tombstone_key(db: sqlite.Connection) -> bytes | None:

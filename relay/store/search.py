@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -26,6 +27,9 @@ STEP = 200
 
 FEED_STEP = 2000
 """Rows of the feed read at once; those of leads and deals are only passed over."""
+
+MERGED = 500
+"""Pages of the index merged in one transaction when removed words are cleaned out: some milliseconds."""
 
 MAX_TEXT = 32_000
 """Characters of one message that are indexed: a log file pasted into a mail is found by its beginning."""
@@ -181,6 +185,30 @@ def _changed(store: sqlite.Connection, seq: int, limit: int, walked: int) -> tup
     return list(ids), list(known), str(seq)
 
 
+def clean(store: sqlite.Connection, index: sqlite.Connection, alive: Callable[[], None] = lambda: None) -> bool:
+    """Make words of messages that were removed illegible in the file, if that is asked for. Returns whether it was.
+
+    FTS5 keeps the words of a deleted row until all its segments are merged into one; a little at a time, `alive` is
+    called in between. Raises OperationalError while a reader is in the way: to be tried again.
+    """
+    row = store.execute("SELECT asked_at FROM _erasure WHERE kind = 'search'").fetchone()
+    if row is None or _state(index).get("cleaned") == row[0] or not _in_step(store, index):
+        return False
+    pages = -MERGED
+    while True:
+        alive()
+        before = index.total_changes
+        index.execute("INSERT INTO message_search (message_search, rank) VALUES ('merge', ?)", (pages,))
+        if index.total_changes - before < 2:  # as FTS5 tells that nothing is left to merge
+            break
+        pages = MERGED
+    (busy, _, _) = index.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite.OperationalError("search.db: a reader keeps the log")
+    index.execute("INSERT OR REPLACE INTO _search (name, value) VALUES ('cleaned', ?)", row)
+    return True
+
+
 class Indexer:
     """The filer's side of search: both databases open, a step whenever there is time."""
 
@@ -201,6 +229,10 @@ class Indexer:
     def catch_up(self, limit: int = STEP) -> int:
         """See `catch_up`."""
         return catch_up(self._store, self._index, limit)
+
+    def clean(self, alive: Callable[[], None] = lambda: None) -> bool:
+        """See `clean`."""
+        return clean(self._store, self._index, alive)
 
     def rebuild(self) -> None:
         """See `rebuild`."""

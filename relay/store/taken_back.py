@@ -41,8 +41,8 @@ def marked(db: sqlite.Connection, records: Sequence[Record], contents: Contents 
 def note(db: sqlite.Connection, left_out: Sequence[Record], filed: Sequence[Record]) -> None:
     """`left_out` is not filed, as it was taken back or must not be kept; `filed` is. What remains to be done.
 
-    The content of a mail object that brought nothing else is overwritten in the vault. To be called before the
-    parts of other records are written (large ones are stored ahead of the facts).
+    The content of their mail objects is overwritten in the vault. To be called before the parts of other records
+    are written (large ones are stored ahead of the facts).
     """
     if not left_out:
         return
@@ -53,7 +53,7 @@ def note(db: sqlite.Connection, left_out: Sequence[Record], filed: Sequence[Reco
     db.executemany(
         "INSERT OR IGNORE INTO _forgotten_original (vault_id) VALUES (?)", [(str(each),) for each in sorted(forgotten)]
     )
-    erase_later(db, sorted({record.vault_id for record in left_out} - kept), contents=digests)
+    erase_later(db, sorted({record.vault_id for record in left_out}), contents=digests)
 
 
 def may_bring_new(db: sqlite.Connection, vault_id: VaultId) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +32,18 @@ ATTEMPTS = 100
 PAUSE = 0.02
 """Seconds in between."""
 
-_LIST = "CREATE TABLE IF NOT EXISTS erased (number INTEGER PRIMARY KEY, at REAL NOT NULL)"
+_LIST = """
+CREATE TABLE IF NOT EXISTS erased (
+    number INTEGER PRIMARY KEY, -- of the mail object
+    at REAL NOT NULL,           -- seconds since 1970, UTC
+    others INTEGER NOT NULL     -- 1: it carried messages that stay
+)
+"""
 
 
 def erase(
     folder: Path,
-    mails: Iterable[VaultId],
+    mails: Mapping[VaultId, bool],
     *,
     turn: threading.Lock | None = None,
     clock: Callable[[], float] = time.time,
@@ -45,12 +51,13 @@ def erase(
 ) -> int:
     """Overwrite these mail objects of the vault in `folder`. Returns how many were there and not yet erased.
 
+    `mails`: each with whether messages that it carried stay (it is noted in the segment).
     For the process that has the writer's lock. `turn`: held by the appender while it writes, so by us too in the
     segment that grows. Raises a VaultError; what was erased until then is erased.
     """
-    wanted: dict[str, set[int]] = {}
-    for each in mails:
-        wanted.setdefault(each.epoch, set()).add(each.number)
+    wanted: dict[str, dict[int, bool]] = {}
+    for each, others in mails.items():
+        wanted.setdefault(each.epoch, {})[each.number] = others
     try:
         known = segments(folder)
     except FileNotFoundError:
@@ -67,7 +74,7 @@ def erase(
 
 def _erase_in(
     segment: Segment,
-    numbers: set[int],
+    numbers: Mapping[int, bool],
     turn: threading.Lock | None,
     growing: bool,
     clock: Callable[[], float],
@@ -82,7 +89,7 @@ def _erase_in(
         count = 0
         for number in found:
             with turn or contextlib.nullcontext():
-                count += _overwrite(connection, number, clock(), at)
+                count += _overwrite(connection, number, clock(), at, others=numbers[number])
             at("vault.erased")
         if found:  # also when all were erased before: perhaps it was interrupted before the log was emptied
             _empty_log(connection, turn)
@@ -97,7 +104,9 @@ def _erase_in(
     return count
 
 
-def _overwrite(connection: sqlite.Connection, number: int, now: float, at: Callable[[str], None]) -> int:
+def _overwrite(
+    connection: sqlite.Connection, number: int, now: float, at: Callable[[str], None], *, others: bool
+) -> int:
     """In one commit. Returns 1 when it was there and not erased."""
     connection.execute("PRAGMA secure_delete = ON").fetchone()
     connection.execute("BEGIN IMMEDIATE")
@@ -111,7 +120,9 @@ def _overwrite(connection: sqlite.Connection, number: int, now: float, at: Calla
                 "UPDATE mail SET envelope = ?, content = zeroblob(length(content)) WHERE number = ?", (left, number)
             )
             connection.execute(_LIST)
-            connection.execute("INSERT OR IGNORE INTO erased (number, at) VALUES (?, ?)", (number, now))
+            connection.execute(
+                "INSERT OR IGNORE INTO erased (number, at, others) VALUES (?, ?, ?)", (number, now, others)
+            )
         at("vault.erasing")
         connection.execute("COMMIT")
     except BaseException:

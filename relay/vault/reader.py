@@ -85,10 +85,10 @@ class Reader:
         return True
 
     def erased(self) -> Iterator[VaultId]:
-        """All mail objects that were erased. Reads a segment's at a time."""
+        """All mail objects that were erased and of which no message stays. Reads a segment's at a time."""
         for segment in self._segments():
             if self._one(segment, "SELECT 1 FROM sqlite_master WHERE name = 'erased'"):
-                for (number,) in self._rows(segment, "SELECT number FROM erased ORDER BY number"):
+                for (number,) in self._rows(segment, "SELECT number FROM erased WHERE NOT others ORDER BY number"):
                     yield VaultId(segment.epoch, number)
 
     def last(self) -> VaultId | None:

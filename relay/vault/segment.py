@@ -181,6 +181,8 @@ def open_segment(segment: Segment, *, checkpoints: bool = False) -> sqlite.Conne
         connection.execute("PRAGMA synchronous = FULL")
         # Checkpoints are taken by a thread of their own, never inside somebody's commit.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        # What SQLite moves between pages leaves zeros behind, or an erased mail would stay legible in an old place.
+        connection.execute("PRAGMA secure_delete = FAST").fetchone()
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
         connection.execute(f"PRAGMA cache_size = -{64 if checkpoints else CACHE_KIB}")
     except (OSError, sqlite.Error) as error:

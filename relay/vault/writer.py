@@ -16,7 +16,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -220,7 +220,7 @@ class Vault:
         """Why the last batch failed, None when it did not."""
         return self._trouble
 
-    def erase(self, mails: Iterable[VaultId]) -> int:
+    def erase(self, mails: Mapping[VaultId, bool]) -> int:
         """Overwrite the content of these mail objects, in the caller's thread, beside the mail that comes in.
 
         Blocks until it is done; to be over before `close`. See `erasing.erase`. Raises a VaultError.

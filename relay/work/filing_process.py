@@ -21,6 +21,7 @@ from relay.store.opening import StoreError
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
 from relay.work.assignment import Work
+from relay.work.erasing import Sweep, behind_the_vault
 from relay.work.filer import Filer, Step
 from relay.work.lifeline import Gone, Lifeline
 from relay.work.note import Note
@@ -49,13 +50,17 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             store = opened.enter_context(contextlib.closing(_open(work, daemon)))
             reader = opened.enter_context(contextlib.closing(Reader(work.vault)))
             note = opened.enter_context(contextlib.closing(Note(work.vault / "filer.note")))
-            opened.enter_context(contextlib.closing(Checkpointer(work.store, store.turn, external=work.external)))
+            checkpointer = opened.enter_context(
+                contextlib.closing(Checkpointer(work.store, store.turn, external=work.external))
+            )
             if work.external:
                 store.leave_checkpoints()
             lineage = opened.enter_context(
                 contextlib.closing(Lineage(work.store, work.vault, work.domains, work.capture))
             )
-            lineage.begin(store.writing, daemon.beat)
+            if lineage.begin(store.writing, daemon.beat) is not None:
+                behind_the_vault(store, reader, daemon.beat)
+            sweep = Sweep(work.store, store, reader, checkpointer)
             opened.enter_context(_clear_when_gone(note))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
             rereader = Rereader(reader, store, note, alive=daemon.beat, at=at)
@@ -66,6 +71,7 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
                     if not done or time.monotonic() - settled > SETTLE_EVERY:
                         done += store.settle(daemon.beat)
                         done += rereader.wanted()
+                        done += sweep.step(daemon.beat)
                         settled = time.monotonic()
                     lineage.keep(store.writing, daemon.beat)
                 except (sqlite.Error, VaultError) as error:

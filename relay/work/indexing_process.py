@@ -61,7 +61,7 @@ def run(store: Path) -> int:
                 done = 0
                 began = time.monotonic()
                 try:
-                    done = indexer.catch_up(STEP)
+                    done = indexer.catch_up(STEP) or int(indexer.clean(daemon.beat))
                 except sqlite.Error as error:
                     log.error("search.refused", why=str(error), again_in_s=TROUBLE)  # noqa: TRY400  no fault of ours
                     daemon.listen(TROUBLE)
