@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from relay import sqlite
+from relay.attribution.never_log import DROP_MESSAGE, Pattern
 from relay.cli.opened import settle
 from relay.cli.terminal import neutral
 from relay.cli.words import many
-from relay.store import decision, people, triage
+from relay.store import decision, never_log, people, triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,32 @@ class Words:
 
         of = f" of {neutral(whose)}" if whose else ""
         return self._note(message, f"{many(len(done), 'mail')}{of} dismissed", len(done), "dismissed", undo)
+
+    def never_log(self, message: int, written: str, messages: Sequence[int]) -> str:
+        """Mail with `written` is not kept from now on, and these messages, which wait for its sake, are dismissed."""
+        pattern = Pattern.read(written)
+        if pattern is None:
+            raise people.RefusedError(f'"{written}" cannot stand on the never-log list')
+        with people.writing(self._db):
+            new = not never_log.same_as(self._db, pattern, None)
+            entry, changed = never_log.add(self._db, pattern, DROP_MESSAGE, by=self._by)
+            if changed:
+                people.audit(self._db, "never-log-add", "never_log", entry, {}, self._by)
+        done = decision.dismiss(self._db, messages, by=self._by)
+
+        def undo() -> bool:
+            if new:
+                with people.writing(self._db):
+                    never_log.remove(self._db, str(pattern))
+                    people.audit(self._db, "never-log-remove", "never_log", entry, {}, self._by)
+            decision.restore(self._db, done, by=self._by)
+            return True
+
+        told = (
+            f"mail of {neutral(str(pattern))} is not kept from now on, {many(len(done), 'mail')} dismissed"
+            f" (to remove what is here: bcc-relay never-log add {neutral(str(pattern))} --purge)"
+        )
+        return self._note(message, told, len(done), "dismissed", undo)
 
     def undo(self) -> tuple[int, str] | None:
         """Take the last decision back. Returns (the message it was made at, a sentence), None: there is none."""

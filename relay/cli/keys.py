@@ -6,12 +6,14 @@ happens: also for a line, which is read with the editing that people know from t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import sys
 import termios
 import tty
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -100,16 +102,23 @@ class Keys:
         except OSError:  # EIO: the terminal has gone
             return b""
 
-    def line(self, asked: str, filled: str = "") -> str | None:
-        """A line that the person types, with `filled` in it to be edited. None for Ctrl-C or Ctrl-D: never mind."""
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """The terminal in its own modes meanwhile, for another program."""
         termios.tcsetattr(self._fd, termios.TCSADRAIN, self._found)
         try:
-            return _edited(asked, filled)
-        except (EOFError, KeyboardInterrupt):
-            sys.stdout.write("\n")
-            return None
+            yield
         finally:
             tty.setcbreak(self._fd, termios.TCSADRAIN)
+
+    def line(self, asked: str, filled: str = "") -> str | None:
+        """A line that the person types, with `filled` in it to be edited. None for Ctrl-C or Ctrl-D: never mind."""
+        with self.lent():
+            try:
+                return _edited(asked, filled)
+            except (EOFError, KeyboardInterrupt):
+                sys.stdout.write("\n")
+                return None
 
 
 def _edited(asked: str, filled: str) -> str:

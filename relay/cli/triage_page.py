@@ -27,6 +27,16 @@ _BECAUSE = {
     "organization": "its organization is called like the domain",
 }
 
+_CAME = {
+    "bcc": "copied to us",
+    "direct": "sent to us",
+    "forward": "forwarded",
+    "attached": "forwarded",
+    "redirect": "redirected",
+    "journal": "from the journal",
+    "import": "imported",
+}
+
 WORDS = 4
 """Lines of a mail's first words."""
 
@@ -121,7 +131,7 @@ def mail_page(row: Row, beside: Row, leads: Sequence[Row], others: int, display:
 
     who = named(row["author_address"], beside["author_name"]) or "(unknown)"
     handed = neutral(beside["staff_name"] or "")
-    came = f"{beside['route']} by {handed}" if handed else str(beside["route"])
+    came = _CAME.get(beside["route"], str(beside["route"])) + (f" by {handed}" if handed else "")
     mark = arrow(row["direction"], display)
     at = when(row["originated_at"], now)
     head = fit(who, room - len(at) - 2, ellipsis=ellipsis)
@@ -140,8 +150,7 @@ def mail_page(row: Row, beside: Row, leads: Sequence[Row], others: int, display:
         facts.append(f"{many(beside['thread_count'] - 1, 'other message')} in its thread")
     lines.append(put(display.sign(" · ", " - ").join(filter(None, facts)), "dim"))
     lines += ["", *(_waits(row, others, display, room))]
-    lines += ["", *_offers(leads, display)]
-    return lines
+    return [*lines, "", *_offers(leads, display)]
 
 
 def _waits(row: Row, others: int, display: Screen, room: int) -> list[str]:
