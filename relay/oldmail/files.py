@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from relay.oldmail import archives, mbox
 from relay.oldmail.kinds import folder_name
-from relay.oldmail.letter import Damaged, Found, Letter, NoMail, Unreadable, as_sent, has_header
+from relay.oldmail.letter import Damaged, Found, Letter, NoMail, Stream, Unreadable, as_sent, has_header
 
 SNIFFED = 8192
 """Octets by which the kind of a file is told: the longest line before a mail's first field, and more."""
@@ -87,7 +86,7 @@ class Mailboxes:
         finally:
             self.file = ""
 
-    def _sniffed(self, path: Path, stream: BinaryIO, names: tuple[str, ...], *, named: bool) -> Iterator[Found]:
+    def _sniffed(self, path: Path, stream: Stream, names: tuple[str, ...], *, named: bool) -> Iterator[Found]:
         start = _peek(stream)
         if kind := archives.kind(start):
             yield from archives.read(kind, stream, str(path), names, self._inner)
@@ -104,16 +103,15 @@ class Mailboxes:
             when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             yield from self._single(stream, start, str(path), names, when, named=named)
 
-    def _inner(self, stream: BinaryIO, place: str, names: tuple[str, ...], when: datetime | None) -> Iterator[Found]:
+    def _inner(self, stream: Stream, place: str, names: tuple[str, ...], when: datetime | None) -> Iterator[Found]:
         """A file inside of an archive: an mbox or a mail."""
-        stream = io.BufferedReader(stream, 1 << 18) if isinstance(stream, io.RawIOBase) else stream
         start = _peek(stream)
         if mbox.begins_mbox(start):
             yield from _foldered(mbox.read(stream, place, self._limit), folders(names))
         else:
             yield from self._single(stream, start, place, names, when, named=False)
 
-    def _in_a_maildir(self, path: Path, stream: BinaryIO, names: tuple[str, ...]) -> Iterator[Found]:
+    def _in_a_maildir(self, path: Path, stream: Stream, names: tuple[str, ...]) -> Iterator[Found]:
         """A file in `cur` or `new`: a mail, whatever it looks like; its flags stand in its name."""
         flags = path.name.rpartition(":2,")[2] if ":2," in path.name else ""
         when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -121,7 +119,14 @@ class Mailboxes:
         yield self._one(stream, str(path), folder, when, flags)
 
     def _single(
-        self, stream: BinaryIO, start: bytes, place: str, names: tuple[str, ...], when: datetime | None, *, named: bool
+        self,
+        stream: Stream,
+        start: bytes,
+        place: str,
+        names: tuple[str, ...],
+        when: datetime | None,
+        *,
+        named: bool,
     ) -> Iterator[Found]:
         ending = os.path.splitext(names[-1])[1].lower()  # noqa: PTH122  a name in an archive is no path
         advice = next((told for magic, told in _ADVICE.items() if start.startswith(magic)), None)
@@ -143,7 +148,7 @@ class Mailboxes:
             yield NoMail(place)
 
     def _one(
-        self, stream: BinaryIO, place: str, folder: tuple[str, ...], when: datetime | None, flags: str = ""
+        self, stream: Stream, place: str, folder: tuple[str, ...], when: datetime | None, flags: str = ""
     ) -> Letter | Damaged:
         content = stream.read(self._limit + 1)
         if len(content) > self._limit:
@@ -192,14 +197,9 @@ def _foldered(found: Iterator[Letter | Damaged], folder: tuple[str, ...]) -> Ite
             yield each
 
 
-def _peek(stream: BinaryIO) -> bytes:
+def _peek(stream: Stream) -> bytes:
     """The first octets of a stream, which stay in it."""
-    if isinstance(stream, io.BufferedReader):
-        return stream.peek(SNIFFED)[:SNIFFED]
-    place = stream.tell()
-    start = stream.read(SNIFFED)
-    stream.seek(place)
-    return start
+    return stream.peek(SNIFFED)[:SNIFFED]
 
 
 def _looks_like_mail(start: bytes) -> bool:

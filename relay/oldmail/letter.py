@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 _FIELD = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 _BOM = b"\xef\xbb\xbf"
+
+
+class Stream(Protocol):
+    """What is asked of a file, or of a member of an archive: to be read on. Files can be sought, too."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+    def read1(self, size: int = ..., /) -> bytes: ...
+    def peek(self, size: int = ..., /) -> bytes: ...
+    def readline(self, size: int = ..., /) -> bytes: ...
+    def seek(self, offset: int, whence: int = ..., /) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ def as_sent(octets: bytes) -> bytes:
     octets = octets.removeprefix(_BOM)
     if not octets.strip(b"\r\n\t \0"):
         raise Unreadable("empty" if not octets.strip(b"\r\n\t ") else "only NUL octets: the file was lost in a crash")
+    if octets.startswith((b"From ", b">From ")) and not octets[5:].lstrip(b" \t").startswith(b":"):
+        octets = octets.partition(b"\n")[2]  # some programs deliver into single files with an mbox line
     if not has_header(octets):
         raise Unreadable("no header: its first line is not a field of a mail")
     octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

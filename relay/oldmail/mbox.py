@@ -10,7 +10,7 @@ Content-Length is not followed: senders write it too, and a wrong one would swal
 
 Streams: a window of the file, never more than one message. Why not the standard library's `mailbox`: it reads the whole
 file for a table of all places before it gives the first message, needs a file that can be sought (no archive), begins a
-message at any line `From `, gives the text with its quoting, and takes 4 times as long (docs/import.md, Speed).
+message at any line `From `, has no bound for one message, and gives the text with its quoting (docs/import.md, Speed).
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from typing import BinaryIO
 
-from relay.oldmail.letter import Damaged, Letter, Unreadable, as_sent
+from relay.oldmail.letter import Damaged, Letter, Stream, Unreadable, as_sent
 
 CHUNK = 1 << 20
 """Octets read at once."""
@@ -47,7 +46,7 @@ def begins_mbox(octets: bytes) -> bool:
     return start.startswith(b"From ") and _DATE.search(start[: _line_end(start)]) is not None
 
 
-def read(stream: BinaryIO, name: str, limit: int, *, start: int = 0) -> Iterator[Letter | Damaged]:
+def read(stream: Stream, name: str, limit: int, *, start: int = 0) -> Iterator[Letter | Damaged]:
     """The messages of an mbox. `limit`: octets of the largest that is taken. `start`: octet at which the stream stands.
 
     A message that is too large or none is told as Damaged. Raises what the stream raises.
@@ -90,12 +89,13 @@ def dated(line: bytes) -> datetime | None:
         return None
 
 
-def _split(stream: BinaryIO, limit: int, start: int) -> Iterator[tuple[int, int, bytes | None]]:
+def _split(stream: Stream, limit: int, start: int) -> Iterator[tuple[int, int, bytes | None]]:
     """(first octet, octet behind, the octets from the From line on; None for what is longer than `limit`)."""
     buffer = bytearray()
     base = begin = start  # octet of the file at which the buffer, and the message, begins
     looked = 0
     large = ended = False
+    broken: Exception | None = None
     while True:
         at = buffer.find(b"\nFrom ", looked)
         if at >= 0 and (ended or len(buffer) - at > 2 * LINE):
@@ -117,13 +117,18 @@ def _split(stream: BinaryIO, limit: int, start: int) -> Iterator[tuple[int, int,
             del buffer[:gone]
             base += gone
             looked -= min(gone, looked)
-        chunk = stream.read(CHUNK)
+        try:
+            chunk = stream.read1(CHUNK)
+        except Exception as error:  # noqa: BLE001  whatever breaks off: what came before it is whole, and comes first
+            broken, chunk = error, b""
         ended = not chunk
         if begin == base == start and not buffer:
             blank = len(chunk) - len(chunk.lstrip(b"\r\n"))
             chunk = chunk[blank:]
             base, begin = base + blank, begin + blank
         buffer += chunk
+    if broken is not None:
+        raise broken  # the last message is cut
     if large or buffer.strip():
         yield begin, base + len(buffer), None if large else bytes(buffer)
 
