@@ -1,8 +1,9 @@
 """Proof: what is known of a mail's origin beside what the mail says of itself.
 
-Only values: gathered at the end of data, before anything is decided (`relay/proof`), judged by `admission`, kept with
-the envelope in the vault, and told to people in three words: *proved* (the author's domain vouches for this very
-message), *vouched* (a machine that we trust does), *address only* (whoever knows a secret address may use it).
+Only values: gathered at the end of data, before anything is decided (`relay/proof`), judged by
+`relay.attribution.admission`, kept with the envelope in the vault, and told to people in three words: *proved* (the
+author's domain vouches for this very message), *vouched* (a machine that we trust does), *address only* (whoever knows
+a secret address may use it).
 
 Result names are those of RFC 8601 §2.7. Domains are lower-case A-labels.
 """
