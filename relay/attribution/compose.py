@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from relay.attribution import tag as tags
 from relay.attribution.copied import Copied, copied, staff_by, verdict
-from relay.attribution.direction import direction, staff_on
+from relay.attribution.direction import direction, of_report, staff_on
 from relay.attribution.directory import Directory
 from relay.attribution.imported import came_at, digest
 from relay.attribution.kind import filed_parts
@@ -20,9 +20,10 @@ from relay.attribution.original import handed_in
 from relay.attribution.party import parties
 from relay.attribution.record import Direction, Record, Route, Verdict
 from relay.attribution.recovered import NOT_RECOVERED, HandedIn, Original
+from relay.attribution.reported import Told, told
 from relay.attribution.withheld import withheld
 from relay.mail.address import Address
-from relay.mail.automatic import automatic
+from relay.mail.automatic import BOUNCE, automatic
 from relay.mail.body import body
 from relay.mail.container import opened
 from relay.mail.envelope import Envelope, MailObject, VaultId
@@ -91,6 +92,10 @@ def _record(
     decided = direction(author, everyone, directory, named=bool(author_name) or NOT_RECOVERED in original.defects)
     if original.route in (Route.BCC, Route.DIRECT):
         decided = verdict(decided, said, everyone, envelope, directory)
+    kind = automatic(message, null_reverse_path=itself and envelope.reverse_path is None, own=directory.domains)
+    tells = told(message, kind, author, at, words, directory)
+    if kind == BOUNCE or tells.reported:
+        decided = of_report(decided)
     return Record(
         vault_id=vault_id,
         position=position,
@@ -99,11 +104,12 @@ def _record(
         handed_in_by=handed_in_by,
         outcome="filed",
         message_id=message.message_id,
-        thread_ids=thread_ids(message),
-        base_subject=subject_base,
+        # A report is in the conversation of the mail that it is about, whatever its own subject.
+        thread_ids=_thread_ids(tells, message),
+        base_subject=subject_base if tells.subject is None else base_subject(tells.subject),
         fingerprint=fingerprint(author, subject_base, words or quoted, _named(message, directory)),
         verdict=decided,
-        automatic=automatic(message, null_reverse_path=itself and envelope.reverse_path is None),
+        automatic=kind,
         subject=message.subject,
         author=author,
         author_name=author_name,
@@ -132,6 +138,7 @@ def _record(
         tags=asked,
         evidence=original.evidence,
         written_date=original.date_text[:WRITTEN_DATE],
+        told=tells,
         imported=digest(mail),
     )
 
@@ -190,6 +197,14 @@ def fingerprint(author: Address | None, subject_base: str, words: str, recipient
     folded = "".join(words[:FINGERPRINT].split())
     told = f"{author.key if author else ''}\n{subject_base}\n{folded}\n{' '.join(recipients)}"
     return sha256(told.encode("utf-8", "replace")).hexdigest()
+
+
+def _thread_ids(tells: Told, message: Message) -> tuple[str, ...]:
+    ids = thread_ids(message)
+    if tells.subject is None or tells.about is None:
+        return ids
+    own = ids[:1] if message.message_id else ()
+    return (*own, tells.about, *(one for one in ids[len(own) :] if one != tells.about))
 
 
 def _named(message: Message, directory: Directory) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ ONLY_OURS = Verdict(Direction.INTERNAL, "only-ours")
 AUTHOR_OUTSIDE = Verdict(Direction.INCOMING, "author-outside")
 NO_AUTHOR = Verdict(Direction.UNKNOWN, "no-author")
 SENDER_NOT_RECOVERED = Verdict(Direction.UNKNOWN, "sender-not-recovered")
+MAIL_SYSTEM = Verdict(Direction.INCOMING, "mail-system")
 
 
 def direction(
@@ -40,6 +41,13 @@ def direction(
         if party.address.key != key:
             another = another or not _same_person(party.address, author, directory)
     return ONLY_OURS if another else NO_OTHER_PARTY
+
+
+def of_report(decided: Verdict) -> Verdict:
+    """The verdict on a mail system's report. One of our own servers may have written it, or nobody that it names: it
+    tells us something, so it is not mail among ourselves.
+    """
+    return MAIL_SYSTEM if decided in (ONLY_OURS, NO_OTHER_PARTY, NO_AUTHOR, SENDER_NOT_RECOVERED) else decided
 
 
 def _same_person(one: Address, other: Address, directory: Directory) -> bool:

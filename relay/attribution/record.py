@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from relay.attribution.reported import NOTHING, Told
 from relay.mail.address import Address
 from relay.mail.envelope import Envelope, VaultId
 
@@ -101,6 +102,7 @@ class Record:
     `tags`: what the capture addresses asked for ('deal-42'), as read by `tag`; `me-...` is a secret.
     `evidence`: by what the original was found ('attached', 'html-title', 'text-block', ...), '' for a copy.
     `written_date`: the original's date as a forward writes it, '' where none does.
+    `told`: what automatic mail says of people: failed addresses, absences.
     `imported`: the digest of a mail out of a mailbox, by which it is known again; None for all other mail.
     """
 
@@ -137,6 +139,7 @@ class Record:
     tags: tuple[str, ...] = ()
     evidence: str = ""
     written_date: str = ""
+    told: Told = NOTHING
     imported: bytes | None = None
 
     @property

@@ -54,6 +54,7 @@ DIRECTIONS = {
     "author-outside": "somebody outside wrote it",
     "only-ours": "one of us wrote it, and only we are on it",
     "no-other-party": "one of us wrote it, to nobody that is named",
+    "mail-system": "a mail system tells us something: it does not count as mail among ourselves, whoever signs it",
     "no-author": "it does not say who wrote it",
     "sender-not-recovered": "the forward does not say who wrote it (a name without an address)",
     "tag-out": "the mail server said that one of us sent it (an out+ address)",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from relay.attribution import reported
 from relay.attribution.directory import Directory
 from relay.attribution.record import Direction, Record, Route
 from relay.mail.address import Address
@@ -56,7 +57,7 @@ def _wrapper_is_listed(records: tuple[Record, ...], wrapper: Message, directory:
 def _judged(record: Record, directory: Directory) -> Record:
     people = frozenset(person for person in (record.handed_in_by, record.staff_id) if person is not None)
     judged = directory.never_log.judge(
-        [party.address for party in record.parties],
+        [*(party.address for party in record.parties), *reported.addresses(record.told)],
         record.author,
         people,
         directory.is_ours,
@@ -74,6 +75,7 @@ def without(record: Record, left_out: frozenset[str]) -> Record:
     return replace(
         record,
         parties=tuple(party for party in record.parties if party.address.key not in left_out),
+        told=reported.without(record.told, left_out),
         envelope=replace(
             envelope,
             reverse_path=None if reverse is not None and reverse.key in left_out else reverse,

@@ -49,6 +49,9 @@ _FACTS = {
     "JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2",
     "_identity": "SELECT fingerprint, nameless FROM _identity WHERE message_id = ?",
     "_answer": "SELECT internet_message_id FROM _answer WHERE message_id = ?",
+    "_delivery_report": "SELECT address, about, ours, action, permanent, reason FROM _delivery_report "
+    "WHERE message_id = ? ORDER BY 1",
+    "_absence": "SELECT address, absent_until, has_left FROM _absence WHERE message_id = ?",
     "_vault_outcome": "SELECT o.epoch, o.number, o.outcome FROM envelope e JOIN _vault_outcome o "
     "ON o.epoch = substr(e.vault_id, 1, 8) AND o.number = CAST(substr(e.vault_id, 10) AS INTEGER) "
     "WHERE e.message_id = ? ORDER BY 1, 2",

@@ -20,7 +20,7 @@ from relay.attribution.united import with_blind
 from relay.attribution.unknown import facts_only, is_known
 from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import dropping, imported, relation, taken_back
+from relay.store import dropping, imported, relation, spoken, taken_back
 from relay.store.rows import LARGE_PART, Batch, Rows, read_time, text_time
 
 __all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
@@ -88,6 +88,7 @@ class Transaction(Rows):
         self._messages(kept, threads)
         self._addresses(kept)
         self._parts(kept)
+        spoken.write(self._db, kept.fresh())
 
     def _texts_of_known(self, batch: Batch) -> None:
         """The texts and parts of new messages that are on a lead. Of the others a mark says that they have none."""

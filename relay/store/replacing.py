@@ -12,7 +12,7 @@ from dataclasses import replace
 from relay.attribution import identity
 from relay.attribution.record import Record
 from relay.attribution.unknown import facts_only
-from relay.store import merging, pictures
+from relay.store import merging, pictures, spoken
 from relay.store.facts import Batch, Transaction
 from relay.store.rows import answers, text_time
 
@@ -58,6 +58,7 @@ class Replacing(Transaction):
             old[:-1] != row[:-1],
             self._replace_text(message, record),
             self._replace_parties(message, record, moved=old[9] != row[9]),
+            spoken.replace(self._db, message, record),
             parts_differ,
         ]
         if old != row or parts_differ:

@@ -65,7 +65,7 @@ def test_no_column_of_the_contract_is_missing(mailroom: Mailroom) -> None:
         "message": "id internet_message_id thread_id direction direction_reason automatic subject author_address author_name staff_id originated_at "
         "date_source received_at size snippet attachment_count visibility status defects parser",
         "message_text": "message_id subject text quoted html note",
-        "address": "id address domain",
+        "address": "id address domain bounced_at",
         "message_address": "message_id address_id originated_at role display_name",
         "part": "id message_id position media_type filename content_id size digest kind",
         "blob": "digest content",
@@ -83,6 +83,8 @@ def test_no_column_of_the_contract_is_missing(mailroom: Mailroom) -> None:
         "ambiguous_deal": "lead_id message_id deal_count",
         "disputed_tag": "message_id tag lead_id",
         "address_health": "address bounced_at bounce_reason absent_until left_at",
+        "lead_address_health": "lead_id lead_address_id address bounced_at bounce_reason absent_until left_at",
+        "lead_contact": "lead_id last_incoming_at last_outgoing_at last_contact_at first_incoming_at first_outgoing_at incoming_count outgoing_count",
         "missing_message": "internet_message_id lead_id staff_id seen_in seen_at",
         "contract": "major minor feed_id oldest_seq",
     }

@@ -27,6 +27,8 @@ BROKEN = {
     "crm-time": "INSERT INTO staff (name, left_at) VALUES ('Rep', 'last week')",
     "deal-time": "INSERT INTO deal (lead_id, opened_at) VALUES (1, 'May')",
     "address-empty": "INSERT INTO lead_address (lead_id, address) VALUES (1, 'Anna')",
+    "address-health": "INSERT INTO _address_health (address_id, bounced_at) VALUES (1, '2026-03-02T10:16:00.000Z')",
+    "address-health ": "UPDATE address SET bounced_at = '2026-03-02T10:16:00.000Z' WHERE id = 1",
     "facts-only": "INSERT INTO _facts_only VALUES (1)",
     "facts-only ": "UPDATE message SET defects = '[\"text-not-kept\"]'",
     "schema": "DROP VIEW lead_timeline",

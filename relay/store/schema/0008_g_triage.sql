@@ -47,7 +47,10 @@ SELECT m.id, u.originated_at, m.received_at, m.direction, m.subject, m.author_ad
   FROM _unrelated u
  CROSS JOIN message m ON m.id = u.message_id
  -- one term over both tables, for the reason given in lead_timeline
- WHERE CASE WHEN m.direction = 'internal' OR m.visibility = 'withdrawn' THEN 0 ELSE u.message_id > 0 END
+ WHERE CASE WHEN m.direction = 'internal' OR m.visibility = 'withdrawn' THEN 0
+            -- a report of a mail system that was understood needs nobody (0008_c)
+            WHEN m.automatic IN ('bounce', 'auto-reply') THEN NOT EXISTS (SELECT 1 FROM _delivery_report r WHERE r.message_id = u.message_id)
+            ELSE u.message_id > 0 END
    AND NOT EXISTS (SELECT 1 FROM lead_message lm JOIN lead l ON l.id = lm.lead_id WHERE lm.message_id = u.message_id)
    AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = u.message_id);
 

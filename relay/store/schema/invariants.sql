@@ -193,3 +193,51 @@ SELECT f.message_id, 'has a body'
     OR EXISTS (SELECT 1 FROM part p WHERE p.message_id = f.message_id)
 UNION ALL
 SELECT f.message_id, 'no message' FROM _facts_only f WHERE f.message_id NOT IN (SELECT id FROM message);
+
+-- address-health: what bounces and automatic answers said of an address is what their messages say, since a person last wrote from it
+WITH
+person (address_id, at) AS (
+  SELECT f.address_id, max(f.originated_at)
+    FROM message_address f JOIN message m ON m.id = f.message_id
+   WHERE f.role = 'from' AND m.automatic IS NULL AND m.direction = 'incoming'
+     AND f.address_id IN (SELECT id FROM address WHERE address IN (SELECT address FROM _delivery_report UNION SELECT address FROM _absence))
+   GROUP BY f.address_id),
+written_to (address_id, internet_message_id, at) AS (
+  SELECT t.address_id, m.internet_message_id, t.originated_at
+    FROM message_address t JOIN message m ON m.id = t.message_id
+   WHERE t.role IN ('to', 'cc', 'bcc') AND m.direction = 'outgoing'
+     AND t.address_id IN (SELECT id FROM address WHERE address IN (SELECT address FROM _delivery_report))),
+said (address_id, at, reason, absent_until, has_left, kind) AS (
+  SELECT DISTINCT a.id, m.originated_at, r.reason, NULL, NULL, 'bounce'
+    FROM _delivery_report r
+    JOIN message m ON m.id = r.message_id AND m.automatic = 'bounce'
+    JOIN address a ON a.address = r.address
+    JOIN written_to w ON w.address_id = a.id
+   WHERE r.permanent
+     AND (r.about = w.internet_message_id
+          OR (r.about IS NULL AND r.ours AND julianday(w.at) - julianday(m.originated_at) BETWEEN -10 AND 1.0 / 24))
+  UNION ALL
+  SELECT a.id, m.originated_at, NULL, n.absent_until, n.has_left, 'answer'
+    FROM _absence n
+    JOIN message m ON m.id = n.message_id AND m.automatic = 'auto-reply' AND m.direction = 'incoming'
+    JOIN address a ON a.address = n.address),
+holds AS (SELECT s.* FROM said s LEFT JOIN person p ON p.address_id = s.address_id WHERE p.at IS NULL OR p.at <= s.at),
+expected (address_id, bounced_at, bounce_reason, absent_until, left_at) AS (
+  SELECT h.address_id,
+         (SELECT x.at FROM holds x WHERE x.address_id = h.address_id AND x.kind = 'bounce' ORDER BY x.at DESC LIMIT 1),
+         (SELECT x.reason FROM holds x WHERE x.address_id = h.address_id AND x.kind = 'bounce' ORDER BY x.at DESC, x.reason DESC LIMIT 1),
+         (SELECT x.absent_until FROM holds x WHERE x.address_id = h.address_id AND x.absent_until IS NOT NULL
+           ORDER BY x.at DESC, x.absent_until DESC LIMIT 1),
+         (SELECT x.at FROM holds x WHERE x.address_id = h.address_id AND x.has_left = 1 ORDER BY x.at LIMIT 1)
+    FROM holds h GROUP BY h.address_id)
+SELECT 'missing' AS what, * FROM (SELECT * FROM expected EXCEPT SELECT address_id, bounced_at, bounce_reason, absent_until, left_at FROM _address_health)
+UNION ALL
+SELECT 'unfounded', * FROM (SELECT address_id, bounced_at, bounce_reason, absent_until, left_at FROM _address_health EXCEPT SELECT * FROM expected)
+UNION ALL
+SELECT 'address.bounced_at', a.id, a.bounced_at, NULL, NULL, NULL
+  FROM address a LEFT JOIN _address_health h ON h.address_id = a.id
+ WHERE a.bounced_at IS NOT h.bounced_at
+UNION ALL
+SELECT 'no message', message_id, NULL, NULL, NULL, NULL FROM _delivery_report WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL
+SELECT 'no message', message_id, NULL, NULL, NULL, NULL FROM _absence WHERE message_id NOT IN (SELECT id FROM message);
