@@ -42,12 +42,14 @@ def captured(
 ) -> None:
     """Show what was handed in, and where it landed or why not.
 
-    One entry for each accepted copy, newest first. Below it, how much of our mail to leads is here: an
-    answer of a lead tells of a mail of ours that nobody handed in. ENVELOPE is the envelope_id of --json.
+    One entry for each accepted copy, newest first. Below it, how much was not kept because of never-log (of
+    such mail nothing else is known), and how much of our mail to leads is here: an answer of a lead tells of a
+    mail of ours that nobody handed in. ENVELOPE is the envelope_id of --json.
     """
     from relay.cli.captured_page import captured_page, missing_page, share_lines
+    from relay.cli.never_log_page import counted_lines
     from relay.cli.terminal import screen
-    from relay.store import handed_in
+    from relay.store import handed_in, never_log
     from relay.store.facts import text_time
     from relay.store.finding import find_staff
     from relay.store.reading import staff_names
@@ -79,6 +81,7 @@ def captured(
         gaps = handed_in.missing(db, staff=one, since=start, limit=MISSING_SHOWN + 1)
         names = staff_names(db, {row["staff_id"] for row in gaps})
         more = f"{asked} --missing" if len(gaps) > MISSING_SHOWN else ""
+        lines += counted_lines(never_log.counted(db, start[:10], one), display, since=start[:10])
         lines += share_lines(shares, display, since=start[:10])
         lines += missing_page(gaps[:MISSING_SHOWN], names, display, now, more=more)
     say(lines)

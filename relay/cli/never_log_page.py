@@ -19,7 +19,7 @@ def list_page(rows: Sequence[Row], display: Screen, now: datetime) -> list[str]:
     told = [
         [
             str(row["id"]),
-            neutral(str(row["pattern"])) + ("" if row["readable"] else " (cannot be read: holds for nobody)"),
+            neutral(str(row["pattern"])),
             neutral(str(row["mode"])),
             _whose(row),
             ago(row["added_at"], now) if _is_time(row["added_at"]) else "",
@@ -31,9 +31,11 @@ def list_page(rows: Sequence[Row], display: Screen, now: datetime) -> list[str]:
 
 
 def _whose(row: Row) -> str:
+    if not row["readable"]:
+        return "nobody (no pattern)"
     if row["staff_id"] is None:
         return "everybody"
-    return neutral(row["staff_name"] or "") or f"nobody (there is no staff {row['staff_id']})"
+    return neutral(row["staff_name"] or "") or f"nobody (no staff {row['staff_id']})"
 
 
 def _is_time(written: object) -> bool:
@@ -47,7 +49,7 @@ def counted_lines(rows: Sequence[Row], display: Screen, *, since: str) -> list[s
     """How much was not kept. `rows`: staff_id, name, message_count."""
     if not rows:
         return []
-    who = ", ".join(
+    who = "; ".join(
         f"{neutral(row['name'] or '') or 'handed in by nobody known'} {row['message_count']:,}" for row in rows
     )
     total = many(sum(row["message_count"] for row in rows), "message")

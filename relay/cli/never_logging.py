@@ -12,6 +12,7 @@ import click
 
 from relay.cli.command import Group, answer, as_json, say
 from relay.cli.completing import people
+from relay.cli.forgetting import finish
 from relay.cli.opened import configuration, settle, store
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def never_log_add(
         settle(db)
         with writing(db):
             table.audit_purge(db, number)
+        say(finish(context, db), err=True)
     if as_json:
         answer([row for row in table.entries(db) if row["id"] == number])
     else:

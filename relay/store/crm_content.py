@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from relay import sqlite
+from relay.store import never_log
 from relay.store.verify import invariants, objects_of_ours, schema_differences
 
 SHOWN = 3
@@ -83,6 +84,13 @@ _ROWS = {
         "their mail cannot be told from a stranger's",
         "write staff_address, also for addresses at our own domains",
     ),
+    "never-log-for-nobody": (
+        ("SELECT id FROM never_log n WHERE n.staff_id IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM staff s WHERE s.id = n.staff_id)"),
+        "never_log rows for a colleague who does not exist",
+        "they keep no mail out",
+        "staff_id is staff.id, NULL: everybody's mail",
+    ),
     "merged-into-nothing": (
         ("SELECT l.id FROM lead l WHERE l.merged_into IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM lead x WHERE x.id = l.merged_into)"),
@@ -106,6 +114,12 @@ _OF_INVARIANTS = {
                      "set merged_into NULL on the one that stays"),
 }  # fmt: skip
 
+_NEVER_LOG = (
+    "never_log rows whose pattern nobody can read",
+    "they keep no mail out",
+    "write an address, @domain (that domain alone) or *.domain (with all below it)",
+)
+
 _KNOW = frozenset({"new-ids", "colleague-without-address"})
 
 
@@ -115,6 +129,10 @@ def content_findings(db: sqlite.Connection) -> Iterator[Finding]:
         rows = [str(row[0]) for row in db.execute(f"{query} LIMIT {COUNTED}")]
         if rows:
             yield _finding(name, rows, what, why, todo)
+    patterns = db.execute("SELECT id, pattern FROM never_log ORDER BY id")
+    unreadable = list(map(str, never_log.unreadable(patterns)[:COUNTED]))
+    if unreadable:
+        yield _finding("never-log", unreadable, *_NEVER_LOG)
     for invariant in invariants():
         if invariant.name in _OF_INVARIANTS:
             rows = [" ".join(map(str, row)) for row in db.execute(invariant.query).fetchmany(COUNTED)]

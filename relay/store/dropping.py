@@ -18,10 +18,7 @@ from relay.store.rows import text_time
 
 
 def drop(db: sqlite.Connection, records: Sequence[Record]) -> None:
-    """Count dropped records, and queue what the vault has of them. (Their large parts: `taken_back.note`.)"""
-    if not records:
-        return
-    removal.erase_later(db, sorted({record.vault_id for record in records}))
+    """Count dropped records. (What the vault has of them, and parts stored ahead: `taken_back.note`.)"""
     counts = Counter((text_time(r.envelope.received_at)[:10], r.handed_in_by or 0) for r in records)
     db.executemany(
         "INSERT INTO _dropped (day, staff_id, message_count) VALUES (?, ?, ?) "
@@ -42,5 +39,4 @@ def never_read(db: sqlite.Connection, messages: Collection[int]) -> list[int]:
 def remove(db: sqlite.Connection, messages: Collection[int]) -> None:
     """Remove messages that are here and must not be, with all that other files have of the mail they came in."""
     if messages:
-        removed = removal.remove(db, messages, outcome=DROPPED)
-        removal.erase_later(db, removed.kept)  # mail that carried others too has these in it
+        removal.remove(db, messages, outcome=DROPPED)

@@ -114,16 +114,27 @@ def bury(db: sqlite.Connection, message: int, digests: Iterable[str] = ()) -> No
     db.executemany("INSERT OR IGNORE INTO _tombstone (mark) VALUES (?)", [(mark,) for mark in sorted(marks)])
 
 
-def erase_later(db: sqlite.Connection, mails: Iterable[VaultId], *, contents: Iterable[str] = ()) -> None:
+def erase_later(
+    db: sqlite.Connection, mails: Iterable[VaultId], *, contents: Iterable[str] = (), elsewhere: bool = True
+) -> None:
     """Queue what other files still hold: the content of these mail objects, and what the logs and the index have.
 
     `contents`: digests of parts that somebody who is reading the mail at this moment might store once more.
+    `elsewhere` False: nothing of it was ever written to relay.db, so neither the logs nor the index have any.
     """
     rows = [("mail", str(each)) for each in mails]
     rows += [("content", each) for each in sorted(contents)]
     db.executemany("INSERT OR IGNORE INTO _erasure (kind, subject) VALUES (?, ?)", rows)
-    # With the time of this asking: what was done for one before does not count.
-    db.execute("INSERT OR REPLACE INTO _erasure (kind, subject) VALUES ('log', ''), ('search', '')")
+    if elsewhere:  # with the time of this asking: what was done for one before does not count
+        db.execute("INSERT OR REPLACE INTO _erasure (kind, subject) VALUES ('log', ''), ('search', '')")
+
+
+def audit(db: sqlite.Connection, action: str, messages: Iterable[int]) -> None:
+    """That messages with these ids were removed, and nothing of what they were."""
+    db.executemany(
+        "INSERT INTO audit (actor, action, subject_kind, subject_id) VALUES ('command', ?, 'message', ?)",
+        [(action, message) for message in messages],
+    )
 
 
 def tombstone_key(db: sqlite.Connection) -> bytes | None:
@@ -195,3 +206,32 @@ def _tables_with(column: str) -> tuple[str, ...]:
         )
     finally:
         made.close()
+
+
+def told(db: sqlite.Connection, messages: Iterable[int]) -> list[dict[str, object]]:
+    """What a person should see before these go: `message_id`, `originated_at`, `direction`, `author`, `subject`,
+    `leads`, `copies`, `attachments`, and `others`: messages that came in the same mail and stay.
+    """
+    wanted = json.dumps(sorted(set(messages)))
+    cursor = db.execute(
+        "SELECT m.id AS message_id, m.originated_at, m.direction, "
+        "coalesce(nullif(m.author_name, ''), m.author_address, '') AS author, m.subject, "
+        "(SELECT count(*) FROM lead_message lm JOIN lead l ON l.id = lm.lead_id WHERE lm.message_id = m.id) AS leads, "
+        "(SELECT count(*) FROM envelope e WHERE e.message_id = m.id) AS copies, m.attachment_count AS attachments, "
+        "(SELECT count(DISTINCT o.message_id) FROM envelope e JOIN envelope o ON o.vault_id = e.vault_id "
+        "WHERE e.message_id = m.id AND o.message_id NOT IN (SELECT value FROM json_each(?1))) AS others "
+        "FROM json_each(?1) w CROSS JOIN message m ON m.id = w.value ORDER BY m.originated_at, m.id",
+        (wanted,),
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def outside(db: sqlite.Connection, messages: Iterable[int], limit: int = 3) -> list[str]:
+    """Addresses of the outside parties of these messages: whom never-log may be about."""
+    rows = db.execute(
+        "SELECT DISTINCT p.address FROM json_each(?1) w CROSS JOIN _outside_party p ON p.message_id = w.value "
+        "ORDER BY p.address LIMIT ?2",
+        (json.dumps(sorted(set(messages))), limit),
+    )
+    return [address for (address,) in rows]

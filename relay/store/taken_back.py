@@ -49,11 +49,14 @@ def note(db: sqlite.Connection, left_out: Sequence[Record], filed: Sequence[Reco
     kept = {record.vault_id for record in filed}
     forgotten = {record.vault_id for record in left_out if record.outcome == FORGOTTEN} & kept
     digests = {part.digest for record in left_out for part in record.parts}
+    before = db.total_changes
     drop_contents(db, digests)
+    stored = db.total_changes > before
     db.executemany(
         "INSERT OR IGNORE INTO _forgotten_original (vault_id) VALUES (?)", [(str(each),) for each in sorted(forgotten)]
     )
-    erase_later(db, sorted({record.vault_id for record in left_out}), contents=digests)
+    mails = sorted({record.vault_id for record in left_out})
+    erase_later(db, mails, contents=digests if stored else (), elsewhere=stored)
 
 
 def may_bring_new(db: sqlite.Connection, vault_id: VaultId) -> bool:

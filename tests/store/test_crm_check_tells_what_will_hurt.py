@@ -25,6 +25,8 @@ WRITTEN = {
     "decision-without-subject": "INSERT INTO explicit_attribution (message_id, lead_id) VALUES (77, 1)",
     "colleague-without-address": "INSERT INTO staff (name) VALUES ('Newcomer')",
     "merged-into-nothing": "UPDATE lead SET merged_into = 5",
+    "never-log": "INSERT INTO never_log (pattern) VALUES ('@bank.example, @notary.example')",
+    "never-log-for-nobody": "INSERT INTO never_log (pattern, staff_id) VALUES ('@bank.example', 99)",
     "new-ids": "INSERT OR REPLACE INTO lead (external_id) VALUES ('c-1')",
     "crm-time": "UPDATE lead SET updated_at = ''",
     "merge-circle": "INSERT INTO lead (id, merged_into) VALUES (8, 9), (9, 8)",

@@ -1,0 +1,175 @@
+"""`never-log` as a person uses it, beside a running daemon: from now on, backwards, and what a rep is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+
+import pytest
+from mailbuilder import message
+from running import CAPTURE, PATIENCE, Relay, _environment
+
+WORD = "Quetzalcoatl"
+"""Stands only in mail that must not be kept."""
+
+LAW = f"{WORD} <{WORD}@law.example>"
+
+
+def secret(number: int, to: str = LAW, **named: object) -> bytes:
+    words = {
+        "subject": f"{WORD} {number}", "message_id": f"<{WORD}-{number}@example.org>", "text": f"{WORD} said this.\n",
+        "attach": {f"{WORD}.bin": WORD.encode() * 30}, **named,
+    }  # fmt: skip
+    return message(to=to, **words)
+
+
+@pytest.fixture
+def office(relay: Relay) -> Relay:
+    relay.run("staff", "add", "Bob", "bob@example.org")
+    relay.run("staff", "add", "Kim", "kim@example.org")
+    relay.run("lead", "add", "Anna", "anna@lead.example")
+    return relay
+
+
+def traces(relay: Relay) -> list[str]:
+    """Files of ours in which the word stands: databases, their logs, the vault, what the daemon said."""
+    files = [path for path in relay.folder.rglob("*") if path.is_file()]
+    assert any(path.parent == relay.vault and path.suffix == ".db" for path in files)
+    return sorted(path.name for path in files if WORD.encode().lower() in path.read_bytes().lower())
+
+
+def erased(relay: Relay) -> None:
+    relay.until("SELECT NOT EXISTS (SELECT 1 FROM _erasure WHERE kind <> 'content')")
+
+
+def test_nothing_of_a_dropped_mail_stays_in_any_file_and_the_rep_is_told_how_many(office: Relay) -> None:
+    office.run("never-log", "add", " @LAW.example ")
+    ids = office.send(
+        message(subject="Kept", message_id="<1@example.org>"),
+        secret(1),
+        secret(2, to="anna@lead.example", cc=LAW, text=f"{WORD}\n" * 30_000),
+        message(
+            to=CAPTURE, subject=f"Fwd: {WORD}", text=f"{WORD}\n", forward=[secret(3, "bob@example.org", from_=LAW)]
+        ),
+    )
+    office.filed(*ids)
+    erased(office)
+    assert office.sql("SELECT subject FROM message") == [["Kept"]]
+    assert [office.sql("SELECT outcome FROM _vault_outcome WHERE number = ?", int(each.split("-")[1]))[0][0] for each in ids] == [
+        "filed", "dropped", "dropped", "dropped",
+    ]  # fmt: skip
+    told = office.run("captured", "--staff", "Bob")
+    assert "Kept" in told
+    assert "because of never-log: 3 messages (Bob 3)" in told
+    assert "never-log" in office.run("show", ids[1], status=1)
+    assert "3 messages (Bob 3)" in office.run("never-log", "list")
+    assert "event=mail.dropped" in office.log()
+    assert office.stop() == 0
+    assert traces(office) == []
+
+
+def test_a_new_entry_works_backwards_shown_first_and_leaves_no_trace(office: Relay) -> None:
+    office.filed(
+        *office.send(
+            message(subject="Kept", message_id="<1@example.org>", cc="law@law.example.org"),
+            secret(1, cc="anna@lead.example"),
+            secret(2, to="bob@example.org", from_=LAW, cc=CAPTURE),
+        )
+    )
+    office.until("SELECT count(*) = 2 FROM lead_message")
+    told = office.run("never-log", "add", f"{WORD}@law.example", "--dry-run")
+    assert f"{WORD} 1" in told
+    assert "outgoing" in told
+    assert "1 lead " in told
+    assert "2 messages to be removed" in told
+    rows = json.loads(office.run("never-log", "add", "@law.example", "--dry-run", "--json"))
+    assert {row["id"]: row["lead_count"] for row in rows} == {2: 1, 3: 0}
+    assert office.sql("SELECT count(*) FROM never_log") == [[0]], "a dry run writes nothing"
+    assert "nobody is there to be asked" in office.run("never-log", "add", "@law.example", "--purge", status=1)
+    assert office.sql("SELECT count(*) FROM never_log") == [[0]]
+    told = office.run("never-log", "add", "@law.example", "--purge", "--yes")
+    assert "2 messages removed" in told
+    erased(office)
+    assert office.sql("SELECT subject FROM message") == [["Kept"]]
+    assert office.sql("SELECT count(*) FROM lead_message") == [[1]]
+    assert office.sql("SELECT outcome, count(*) FROM _vault_outcome GROUP BY 1") == [["dropped", 2], ["filed", 1]]
+    assert office.sql("SELECT action, subject_kind, detail FROM audit WHERE action = 'purge'") == [
+        ["purge", "never_log", "{}"]
+    ]
+    again = office.run("never-log", "add", "@law.example", "--purge", "--yes")
+    assert "was on the list before" in again
+    assert "no mail is here" in again
+    assert office.stop() == 0
+    assert traces(office) == []
+    office.run("rebuild", "--verify", "--full")
+
+
+def test_a_party_is_left_out_backwards_and_refile_and_rebuild_agree(office: Relay) -> None:
+    office.filed(*office.send(message(subject="Kept", message_id="<1@example.org>", cc=LAW)))
+    told = office.run("never-log", "add", "@law.example", "--mode", "drop-party", "--purge", "--yes")
+    assert "the party left out of 1 message" in told
+    assert office.sql("SELECT address FROM address ORDER BY 1") == [["anna@lead.example"], ["bob@example.org"]]
+    assert office.sql("SELECT count(*) FROM lead_message") == [[1]]
+    assert "as it was" in office.run("refile", "1")
+    assert WORD not in office.run("search", WORD)
+
+
+def test_a_person_at_a_terminal_is_asked(office: Relay) -> None:
+    office.filed(*office.send(secret(1), secret(2)))
+    for said, left, status in ((b"n\n", 2, 130), (b"y\n", 0, 0)):
+        ours, theirs = pty.openpty()
+        os.write(ours, said)
+        done = subprocess.run(
+            office.command("never-log", "add", "@law.example", "--purge"), stdin=theirs, capture_output=True,
+            env=_environment(), timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        os.close(ours)
+        os.close(theirs)
+        assert b"2 messages to be removed" in done.stderr
+        assert done.returncode == status, done.stderr
+        assert office.sql("SELECT count(*) FROM message") == [[left]]
+        assert office.sql("SELECT count(*) FROM never_log") == [[1 if status == 0 else 0]]
+
+
+def test_the_list_is_kept_by_people_and_by_crms(office: Relay) -> None:
+    assert office.run("never-log", "list").strip() == "all mail is kept: bcc-relay never-log add PATTERN"
+    assert office.run("never-log", "add", "Max Law <Law@BÜRO.example>").strip() == "1"
+    office.run("never-log", "add", "*.hr.example", "--mode", "drop-party", "--staff", "Kim")
+    office.sql("INSERT INTO never_log (pattern) VALUES ('bank.example')")
+    office.sql("INSERT INTO never_log (pattern, staff_id, added_at) VALUES (' @Notary.example', 9, 'yesterday')")
+    told = office.run("never-log", "list")
+    assert "law@xn--bro-hoa.example" in told
+    assert "nobody (no pattern)" in told
+    assert "nobody (no staff 9)" in told
+    rows = json.loads(office.run("never-log", "list", "--json"))
+    assert [(row["id"], row["mode"], row["staff_id"], row["readable"]) for row in rows] == [
+        (1, "drop-message", None, True), (2, "drop-party", 2, True), (3, "drop-message", None, False),
+        (4, "drop-message", 9, True),
+    ]  # fmt: skip
+    assert "on the list before" in office.run("never-log", "add", "law@büro.EXAMPLE")
+    office.run("never-log", "add", "law@büro.example", "--mode", "drop-party")
+    assert office.sql("SELECT pattern, mode FROM never_log WHERE id = 1") == [["law@xn--bro-hoa.example", "drop-party"]]
+    assert 'no entry "*.hr.example"' in office.run("never-log", "remove", "*.hr.example", status=1)
+    office.run("never-log", "remove", "@*.HR.example", "--staff", "kim@example.org")
+    office.run("never-log", "remove", "bank.example")
+    office.run("never-log", "remove", "4")
+    assert office.sql("SELECT id FROM never_log") == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("bank.example", "@bank.example for that domain alone, *.bank.example"),
+        ("", "write an address"),
+        ("law*@x.example", "write an address"),
+        (CAPTURE, "capture address"),
+    ],
+)
+def test_what_is_no_pattern_is_refused_with_what_to_write(office: Relay, pattern: str, said: str) -> None:
+    assert said in office.run("never-log", "add", pattern, status=2)
+
+
+def test_our_own_domain_is_noted(office: Relay) -> None:
+    assert "mail among ourselves is not kept, all other mail is" in office.run("never-log", "add", "*.example.org")
