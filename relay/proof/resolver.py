@@ -11,9 +11,11 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from dns import asyncresolver, exception, name, resolver, reversename
 from dns.rdata import Rdata
+from dns.rdtypes.ANY.TXT import TXT
 
 SHORTEST, LONGEST = 5.0, 3600.0
 """Seconds for which an answer is remembered, whatever its own time to live: one key is asked for by many mails at once,
@@ -145,8 +147,7 @@ def _plain(record: Rdata) -> str:
 
 
 def _txt(record: Rdata) -> str:
-    strings: Sequence[bytes] = record.strings  # type: ignore[attr-defined]  a class of the library's own for each type
-    return b"".join(strings).decode("utf-8", "replace")
+    return b"".join(cast(TXT, record).strings).decode("utf-8", "replace")
 
 
 def _exactly(record: Rdata) -> str:
