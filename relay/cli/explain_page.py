@@ -7,6 +7,8 @@ from typing import Any
 
 from relay.attribution import telling
 from relay.attribution.telling import told
+from relay.cli import explain_leads
+from relay.cli.explain_leads import SHOWN, named
 from relay.cli.terminal import Screen, neutral, wrap
 from relay.cli.words import in_full, many
 
@@ -15,9 +17,6 @@ Sections = list[tuple[str, list[str]]]
 """(label, its sentences), in the order in which a mail meets the decisions."""
 
 LABEL = 11
-SHOWN = 5
-"""Copies, parties beyond ours, neighbours shown before it says how many more there are."""
-
 PARTIES = 10
 
 _ROLES = {"from": "wrote it", "sender": "sent it", "reply-to": "is to be answered", "bcc": "got it unseen (bcc)"}
@@ -52,9 +51,12 @@ def explained(found: Row) -> Sections:
         ("Direction", _direction(found)),
         ("Date", [f"{in_full(found['originated_at'])}, {told(telling.DATE_SOURCES, found['date_source'])}"]),
         ("Thread", _thread(found)),
-        ("Leads", _leads(found)),
-        ("Set aside", _set_aside(found)),
-        ("Tags", _tags(found)),
+        ("Leads", explain_leads.leads(found)),
+        ("Deals", explain_leads.deals(found)),
+        ("Tags", explain_leads.tags(found)),
+        ("Set aside", explain_leads.set_aside(found)),
+        ("Automatic", explain_leads.automatic(found)),
+        ("Addresses", explain_leads.health(found)),
         ("Kept", _kept(found)),
         ("Dangers", _dangers(found)),
         ("Defects", [f"{name}: {told(telling.DEFECTS, name)}" for name in map(_word, found["defects"])]),
@@ -66,21 +68,18 @@ def _word(name: object) -> str:
     return neutral(str(name))
 
 
-def _name(name: object, number: object, kind: str) -> str:
-    return f"{neutral(str(name))} ({kind} {number})" if name else f"{kind} {number}"
-
-
 def _came(found: Row) -> list[str]:
     sentences = []
     for each in found["envelopes"][:SHOWN]:
-        who = _name(each["staff_name"], each["staff_id"], "staff") if each["staff_id"] else ""
+        who = named(each["staff_name"], each["staff_id"], "staff") if each["staff_id"] else ""
         who = who or f"nobody of ours that we know (reverse-path <{neutral(each['reverse_path'])}>)"
         paths = ", ".join(map(neutral, each["forward_paths"][:SHOWN])) or "no recipient"
         by = told(telling.ADMISSIONS, each["admitted_by"]) or "no rule is noted"
         client = neutral(each["client"]) or "an unnamed client"
+        note = " With a note of theirs (`bcc-relay show`)." if each.get("has_note") else ""
         sentences.append(
-            f"{in_full(each['received_at'])} for {paths}, handed in by {who} from {client}; let in because {by}."
-            f" Vault id {each['vault_id']}."
+            f"{in_full(each['received_at'])} as {neutral(each['route'])} for {paths}, handed in by {who} from {client};"
+            f" let in because {by}.{note} Vault id {each['vault_id']}."
         )
     more = len(found["envelopes"]) - SHOWN
     return [*sentences, f"and {many(more, 'copy', 'copies')} more."] if more > 0 else sentences
@@ -101,20 +100,19 @@ def _about(found: Row) -> list[str]:
         )
     if found["aliases"]:
         sentences.setdefault(f"The same as {', '.join(map(str, found['aliases']))}, which were merged into it.")
-    if found["automatic"]:
-        sentences.setdefault(f"It is automatic: {told(telling.AUTOMATIC, found['automatic'])}.")
     return list(sentences)
 
 
 def _parties(found: Row) -> list[str]:
     sentences = []
+    without_tag = {each["address"] for each in found["held_by"] if each["rank"]}
     for party in found["parties"][:PARTIES]:
-        leads = ", ".join(_name(lead["name"], lead["id"], "lead") for lead in party["leads"])
-        ours = ", ".join(_name(one["name"], one["id"], "staff") for one in party["staff"])
+        leads = ", ".join(named(lead["name"], lead["id"], "lead") for lead in party["leads"])
+        ours = ", ".join(named(one["name"], one["id"], "staff") for one in party["staff"])
         if ours:
             who = f"ours: {ours}"
         elif leads:
-            who = leads
+            who = leads + (", found without its plus tag" if party["address"] in without_tag else "")
         elif party["own_domain"]:
             who = "ours by its domain, nobody known by name"
         else:
@@ -149,85 +147,6 @@ def _thread(found: Row) -> list[str]:
     for reference in found.get("references", ())[:SHOWN]:
         where = f"message {reference['message_id']}" if reference["message_id"] else "never reached us"
         sentences.append(f"It refers to <{neutral(reference['internet_message_id'])}>: {where}.")
-    return sentences
-
-
-def _leads(found: Row) -> list[str]:
-    held: dict[int, list[str]] = {}
-    for each in found["held_by"]:
-        address, written = neutral(each["address"]), neutral(each["written"])
-        said = address if each["rank"] == 0 else f"{address} without its plus tag, as {written}"
-        held.setdefault(each["lead_id"], []).append(said)
-    decided = {each["lead_id"]: each for each in found["decisions"] if each["verdict"] == "attach"}
-    sentences = []
-    for lead in found["leads"]:
-        if lead["reason"] == "address":
-            why = f"its address {' and '.join(held.get(lead['lead_id'], ['']))} is on the mail"
-        elif lead["reason"] == "thread":
-            why = "no address says so, but all other mail of the thread that has a lead is on this one"
-        else:
-            why = _decided(decided.get(lead["lead_id"]), lead["reason"])
-        deal = f", deal {lead['deal_id']} ({neutral(lead['deal_title'] or '')})" if lead["deal_id"] else ""
-        sentences.append(f"On {_name(lead['name'], lead['lead_id'], 'lead')}{deal}: {why}.")
-    if found["direction"] == "internal" and any(x["reason"] in ("address", "thread") for x in found["leads"]):
-        sentences.append("No timeline shows it: it is mail among ourselves, and nobody put it there.")
-    return sentences or [_no_lead(found)]
-
-
-def _decided(decision: Row | None, reason: str) -> str:
-    """Who decided it, and when."""
-    if decision is None:
-        return told(telling.DECISIONS, reason)
-    by = _name(decision["decided_by_name"], decision["decided_by"], "staff") if decision["decided_by"] else "a program"
-    return f"{told(telling.DECISIONS, decision['reason'])} ({by}, {in_full(decision['decided_at'])})"
-
-
-def _no_lead(found: Row) -> str:
-    if found["status"] == "unparsed":
-        return "On none: it could not be read, so nobody is on it."
-    if found["direction"] == "internal":
-        return "On none: it is mail among ourselves."
-    if found["dismissed_at"]:
-        return f"On none: it was taken from the list of unresolved mail ({in_full(found['dismissed_at'])})."
-    leads = found["thread"]["leads"]
-    if len(leads) > 1:
-        named = ", ".join(_name(each["name"], each["lead_id"], "lead") for each in leads[:SHOWN])
-        return f"On none: no address on it is a lead’s, and its thread has several leads ({named}), so it says nothing."
-    outside = [p for p in found["parties"] if not p["staff"] and not p["own_domain"]]
-    if not outside:
-        return "On none: nobody outside is on it."
-    return f"On none: no address on it is a lead’s. `bcc-relay lead add NAME --from {found['id']}` makes one."
-
-
-def _set_aside(found: Row) -> list[str]:
-    sentences = []
-    for each in found["decisions"]:
-        if each["verdict"] == "detach":
-            who = _name(each["name"], each["lead_id"], "lead")
-            sentences.append(f"Not on {who}, whatever the rules say: {_decided(each, each['reason'])}.")
-    for each in found["set_aside"]:
-        who = _name(each["name"], each["lead_id"], "lead")
-        written = neutral(each["written"])
-        if each["why"] == "staff":
-            sentences.append(f"{who} has {written}, but that is an address of our people: it never counts for a lead.")
-        else:
-            sentences.append(
-                f"{who} has {written}, but another lead has exactly {neutral(each['address'])}, so that one counts."
-            )
-    several = found["thread"]["leads"]
-    if found["leads"] and len(several) > 1 and not any(x["reason"] == "thread" for x in found["leads"]):
-        sentences.append(f"Its thread has {len(several)} leads; each message counts by its own addresses.")
-    return sentences
-
-
-def _tags(found: Row) -> list[str]:
-    disputed = {each["tag"] for each in found["disputed_tags"]}
-    applied = any(each["reason"] == "address-tag" for each in found["decisions"])
-    result = "and applied" if applied else "and nothing was decided by it"
-    sentences = [f"{_word(tag)} was asked for {result}." for tag in found.get("tags", ()) if tag not in disputed]
-    for each in found["disputed_tags"]:
-        named = f"lead {each['lead_id']}" if each["lead_id"] else "no lead that is here"
-        sentences.append(f"{_word(each['tag'])} was not applied: it names {named}, which is not on the mail.")
     return sentences
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from relay import sqlite
 from relay.mail.envelope import VaultId
+from relay.store.considered import considered
 from relay.store.reading import Row, letter, rows
 
 FEW = 20
@@ -66,7 +67,7 @@ def reasons(db: sqlite.Connection, message: int) -> Row:
     `decisions` (of people and tags), `held_by` (which address of which lead), `set_aside` (addresses that a lead
     has and that did not count, with `why`), `thread` (`message_count`, `neighbours`, `leads`), `disputed_tags`,
     `aliases` (ids that were merged into this one), `facts_only`, `waits` (to be read again); each party has
-    `own_domain`, each envelope its `evidence` and `written_date`.
+    `own_domain`, each envelope its `evidence`, `written_date` and `has_note`. And what `considered` adds.
     """
     found = letter(db, message)
     for body in ("text", "quoted", "html", "note", "snippet"):
@@ -85,12 +86,15 @@ def reasons(db: sqlite.Connection, message: int) -> Row:
     for party in found["parties"]:
         party["own_domain"] = party["address"].rpartition("@")[2] in domains
     query = (
-        "SELECT e.id, e.evidence, ifnull(o.written_date, '') FROM envelope e "
-        "LEFT JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ?"
+        "SELECT e.id, e.evidence, ifnull(o.written_date, ''), n.envelope_id IS NOT NULL FROM envelope e "
+        "LEFT JOIN envelope_original o ON o.envelope_id = e.id LEFT JOIN envelope_note n ON n.envelope_id = e.id "
+        "WHERE e.message_id = ?"
     )
-    original = {number: (evidence, written) for number, evidence, written in db.execute(query, (message,))}
+    original = {number: told for number, *told in db.execute(query, (message,))}
     for envelope in found["envelopes"]:
-        envelope["evidence"], envelope["written_date"] = original[envelope["id"]]
+        envelope["evidence"], envelope["written_date"], has_note = original[envelope["id"]]
+        envelope["has_note"] = bool(has_note)
+    found.update(considered(db, found))
     return found
 
 
