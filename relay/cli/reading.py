@@ -133,6 +133,8 @@ def raw(context: click.Context, message: str, envelope: int) -> None:
         mail = vault.get(vault_id)
     if mail is None:
         raise NotFoundError(f"the vault does not hold {vault_id}; see [vault] path and keep")
+    if mail.erased:
+        raise NotFoundError(f"mail {vault_id} was erased: what it brought was taken back, or must not be kept")
     if sys.stdout.isatty():
         say(neutral_lines(mail.content.decode(errors="replace")))
     else:

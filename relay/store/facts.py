@@ -55,7 +55,8 @@ class Transaction(Rows):
         dropping.drop(self._db, [record for record in dropped if record.outcome == DROPPED])
         batch = self._identified(wanted)
         self.filed = [(record.vault_id, message) for record, message in zip(wanted, batch.ids, strict=True)]
-        self.dropped = [record.vault_id for record in dropped]
+        self.dropped = [record.vault_id for record in dropped if record.outcome == DROPPED]
+        self.forgotten = [record.vault_id for record in dropped if record.outcome == FORGOTTEN]
         if wanted:
             self._written(batch)
             self._copied(batch)

@@ -19,6 +19,12 @@ LOOKED_AT = 2000
 """Leads compared letter by letter for a near match; the rest is found only by a common beginning or part."""
 
 
+_GONE = {
+    "forgotten": "it was taken back (`forget`), or is a copy of one that was",
+    "dropped": "never-log says that it must not be kept",
+}
+
+
 class NotFoundError(Exception):
     """What was named is not there, or is more than one. Its text is one line for a person."""
 
@@ -40,6 +46,16 @@ def find_message(db: sqlite.Connection, wanted: str) -> int:
             f"several messages carry {_said(wanted)}: {', '.join(str(i) for (i,) in rows)}; name one by its id"
         )
     raise NotFoundError(f"no message {_said(wanted)}; a MESSAGE is its id, <Message-ID> or the id in the 250 reply")
+
+
+def find_messages(db: sqlite.Connection, wanted: str) -> list[int]:
+    """As `find_message`; a vault id names all messages that came in that mail. Raises NotFoundError."""
+    first = find_message(db, wanted)
+    vault_id = VaultId.read(wanted)
+    if vault_id is None:
+        return [first]
+    rows = db.execute("SELECT DISTINCT message_id FROM envelope WHERE vault_id = ?", (str(vault_id),))
+    return [message for (message,) in rows]
 
 
 def _message_by_id(db: sqlite.Connection, number: int, text: str) -> int:
@@ -64,7 +80,8 @@ def _message_by_vault_id(db: sqlite.Connection, vault_id: VaultId) -> int:
         "SELECT outcome FROM _vault_outcome WHERE epoch = ? AND number = ?", (vault_id.epoch, vault_id.number)
     ).fetchone()
     if outcome:
-        raise NotFoundError(f"mail {vault_id} is not kept as a message: {outcome[0]}")
+        told = _GONE.get(outcome[0], outcome[0])
+        raise NotFoundError(f"mail {vault_id} is not kept as a message: {told}")
     raise NotFoundError(f"mail {vault_id} has not been filed (yet); `bcc-relay status` shows the backlog")
 
 

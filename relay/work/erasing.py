@@ -79,18 +79,21 @@ def behind_the_vault(store: Filing, vault: Reader, alive: Callable[[], None]) ->
     return count
 
 
-def at_rest(path: Path, vault: Path, db: sqlite.Connection, *, patience: float = PATIENCE) -> Waiting:
+def at_rest(
+    path: Path, vault: Path, db: sqlite.Connection, *, external: bool = False, patience: float = PATIENCE
+) -> Waiting:
     """Do what waits, where no daemon runs, or wait for the one that does. Returns what is still waiting then.
 
-    Raises a VaultError, StoreError, sqlite.Error.
+    `external`: another program takes the checkpoints of relay.db, so emptying its log is not ours to do. Raises a
+    VaultError, StoreError, sqlite.Error.
     """
     end = time.monotonic() + patience
     while found := erasures.waiting(db, now=True):
         _as_the_daemon(vault, found)
-        if _as_the_filer(path, vault, db):
+        if _as_the_filer(path, vault, db, external):
             continue
-        if time.monotonic() > end:
-            return found
+        if not (found.mails or found.log or found.search) or time.monotonic() > end:
+            return found  # contents are looked for once more by the filer, in a while
         time.sleep(LOOK)
     return found
 
@@ -103,7 +106,7 @@ def _as_the_daemon(vault: Path, found: Waiting) -> None:
         erase(vault, found.mails)
 
 
-def _as_the_filer(path: Path, vault: Path, db: sqlite.Connection) -> bool:
+def _as_the_filer(path: Path, vault: Path, db: sqlite.Connection, external: bool) -> bool:
     """The rest, unless a filer runs. Returns whether anything came of it."""
     with contextlib.ExitStack() as opened:
         if vault.is_dir():
@@ -119,8 +122,7 @@ def _as_the_filer(path: Path, vault: Path, db: sqlite.Connection) -> bool:
         asked = []
         if found.search and _index_cleaned(path):
             asked.append(("search", found.search))
-        (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if found.log and not busy:
+        if found.log and (external or _emptied(db)):
             asked.append(("log", found.log))
         db.execute("BEGIN IMMEDIATE")
         count = erasures.done(db, mails, found.contents, asked)
@@ -135,3 +137,8 @@ def _index_cleaned(path: Path) -> bool:
         indexer.clean()
         return True
     return False
+
+
+def _emptied(db: sqlite.Connection) -> bool:
+    (busy, _, _) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy

@@ -96,6 +96,7 @@ class Filer:
         self._log = log()
         self._filed = Tally("mail.filed", "vault_id")
         self._dropped = Tally("mail.dropped", "vault_id", always={"why": "never-log"})
+        self._forgotten = Tally("mail.dropped", "vault_id", always={"why": "taken-back"})
         self._batch = BATCH
         self._free_at = 0.0
 
@@ -108,6 +109,7 @@ class Filer:
         if not mails:
             self._filed.tell()
             self._dropped.tell()
+            self._forgotten.tell()
             return 0
         messages = [self._parse(vault_id, mail) for vault_id, mail in mails]
         directory = self._store.directory()
@@ -132,6 +134,8 @@ class Filer:
             self._filed.add(vault_id=str(vault_id), message_id=message)
         for vault_id in transaction.dropped:
             self._dropped.add(vault_id=str(vault_id))
+        for vault_id in transaction.forgotten:
+            self._forgotten.add(vault_id=str(vault_id))
         self._pace(written - began)
         self._free_at = ended + min(PAUSE * (ended - began), LONGEST_PAUSE)
         return len(mails)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mailbuilder import message
-from rereading_room import Room
+from rereading_room import CAPTURE, Room
 
 from relay.attribution.tombstone import FORGOTTEN
 from relay.store import removal
@@ -71,3 +71,143 @@ def test_nothing_of_it_is_left_in_the_database(room: Room):
     assert room.rows("SELECT outcome FROM _vault_outcome WHERE number = ?", vault_id.number) == [(FORGOTTEN,)]
     assert ("mail", str(vault_id)) in room.rows("SELECT kind, subject FROM _erasure")
     room.verify()
+
+
+COPY = {"from_": PRIVATE["from_"], "to": PRIVATE["to"], "subject": PRIVATE["subject"], "text": PRIVATE["text"]}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        message(**PRIVATE),
+        message(**{**PRIVATE, "cc": "kim@example.org"}),  # another colleague's copy
+        message(**{**PRIVATE, "text": str(PRIVATE["text"]) + "--\nFooter of a list\n"}),
+        message(
+            to=CAPTURE, subject="Fwd: private", text="", message_id="<w@example.org>", forward=[message(**PRIVATE)]
+        ),
+        message(
+            to=CAPTURE,
+            subject=f"Fwd: {PRIVATE['subject']}",
+            message_id="<f@example.org>",
+            text="---------- Forwarded message ---------\nFrom: Zacharias Quastenflosser <zacharias@privatpost.example>\n"
+            f"Date: Mon, 2 Mar 2026 at 11:15\nSubject: {PRIVATE['subject']}\nTo: Bob Baker <bob@example.org>\n\n"
+            f"Lieber Bob,\n{SECRET} im Anhang.\n",
+        ),
+    ],
+    ids=["retry", "copy", "footer", "attached", "inline"],
+)
+def test_whatever_brings_it_again_is_dropped_and_erased(room: Room, again: bytes):
+    [vault_id] = room.file(message(**PRIVATE))
+    forget(room, 1)
+
+    [back] = room.file(again)
+
+    assert room.rows("SELECT count(*) FROM message") == [(0,)]
+    assert room.rows("SELECT outcome FROM _vault_outcome ORDER BY number") == [(FORGOTTEN,), (FORGOTTEN,)]
+    queued = {subject for kind, subject in room.rows("SELECT kind, subject FROM _erasure") if kind == "mail"}
+    assert queued == {str(vault_id), str(back)}
+    assert [word for word in WORDS if word in octets(room)] == []
+    room.verify()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**PRIVATE, "message_id": "<another@privatpost.example>"},  # its like, written by a person again
+        {**PRIVATE, "subject": "Something else", "text": "Other words.\n"},  # a program that has one Message-ID for all
+        {**PRIVATE, "from_": "Carla <carla@privatpost.example>"},
+    ],
+    ids=["another Message-ID", "one Message-ID for all", "another author"],
+)
+def test_another_mail_is_not_taken_for_it(room: Room, other: dict[str, object]):
+    room.file(message(**PRIVATE))
+    forget(room, 1)
+    room.file(message(**other))
+    assert room.rows("SELECT count(*) FROM message") == [(1,)]
+    room.verify()
+
+
+def test_a_tombstone_is_a_hash_and_no_other_database_has_the_same(tmp_path: Path):
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        room = Room(tmp_path / name)
+        room.file(message(**PRIVATE))
+        forget(room, 1)
+        found.append({mark for (mark,) in room.rows("SELECT mark FROM _tombstone")})
+    assert all(len(mark) == 64 and set(mark) <= set("0123456789abcdef") for mark in found[0])
+    assert found[0]
+    assert not found[0] & found[1]
+
+
+def test_of_several_originals_one_goes_and_no_reading_brings_it_back(room: Room):
+    others = [message(message_id=f"<o{n}@lead.example>", subject=f"Other {n}") for n in range(2)]
+    wrapper = message(
+        to=CAPTURE, subject="Fwd", message_id="<w@example.org>", forward=[others[0], message(**PRIVATE), others[1]]
+    )
+    [vault_id] = room.file(wrapper)
+    [(secret,)] = room.rows("SELECT id FROM message WHERE subject = ?", PRIVATE["subject"])
+
+    removed = forget(room, secret)
+
+    assert removed == removal.Removed((secret,), (), (vault_id,))
+    assert room.rows("SELECT outcome FROM _vault_outcome") == [("filed",)]
+    room.again()  # refile, before the vault's copy is overwritten
+    assert [subject for (subject,) in room.rows("SELECT subject FROM message ORDER BY id")] == ["Other 0", "Other 1"]
+    assert [word for word in WORDS if word in octets(room)] == []
+    assert ("mail", str(vault_id)) in room.rows("SELECT kind, subject FROM _erasure")
+    room.verify()
+
+
+def test_what_the_lead_answered_is_not_missing_then(room: Room):
+    room.sql("INSERT INTO lead (id, name) VALUES (1, 'Anna')")
+    room.sql("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@lead.example')")
+    asked = {"message_id": "<asked@example.org>", "subject": "Offer"}
+    answer = {
+        "from_": "anna@lead.example", "to": "bob@example.org", "subject": "Re: Offer",
+        "fields": {"In-Reply-To": "<asked@example.org>", "References": "<asked@example.org>"},
+    }  # fmt: skip
+    room.file(message(**asked), message(**answer, message_id="<a1@lead.example>"))
+    forget(room, 1)
+    room.file(message(**answer, text="And more.\n", message_id="<a2@lead.example>"))
+    assert room.rows("SELECT count(*) FROM message") == [(2,)]
+    assert room.rows("SELECT * FROM missing_message") == []
+    assert len(room.rows("SELECT DISTINCT thread_id FROM message")) == 1
+    room.verify()
+
+
+def test_a_part_that_others_have_too_stays_with_them(room: Room):
+    shared = {"price.pdf": b"PRICES" * 100}
+    room.file(message(message_id="<1@example.org>", subject="One", attach=shared))
+    room.file(message(message_id="<2@example.org>", subject="Two", attach=shared))
+    forget(room, 1)
+    assert room.rows("SELECT content FROM blob") == [(b"PRICES" * 100,)]
+    room.verify()
+
+
+def test_an_address_of_a_lead_keeps_its_row_and_new_mail_finds_the_lead(room: Room):
+    room.sql("INSERT INTO lead (id, name) VALUES (1, 'Anna')")
+    room.sql("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@lead.example')")
+    room.file(message(message_id="<1@example.org>", cc="carla@gone.example"))
+    forget(room, 1)
+    assert room.rows("SELECT address FROM address ORDER BY 1") == [("anna@lead.example",)]
+    room.file(message(message_id="<2@example.org>", subject="Next", text="Other words.\n"))
+    assert room.rows("SELECT lead_id FROM lead_message") == [(1,)]
+    room.verify()
+
+
+def test_no_table_that_belongs_to_a_message_is_forgotten(room: Room):
+    """Every column of ours that names a message, an envelope or an address is gone through."""
+    room.file(message(**PRIVATE))
+    with closing(open_store(room.path)) as db:
+        columns = {
+            (table, column[1])
+            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for column in db.execute(f"PRAGMA table_info({table})")
+        }
+    owned = {
+        (table, column) for table, column in columns if column in ("message_id", "envelope_id", "address_id", "part_id")
+    }
+    forget(room, 1)
+    left = [each for each in owned if room.rows(f"SELECT 1 FROM {each[0]} WHERE {each[1]} IS NOT NULL LIMIT 1")]
+    assert left == []

@@ -1,0 +1,56 @@
+"""Taking messages back: a tombstone for each, then they are removed, a few at a time.
+
+The mail objects are read once more before they are erased, for the hash by which a retry of the very same octets
+is known; a vault that cannot be read is no reason to keep what a person wants gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from relay import sqlite
+from relay.mail.envelope import VaultId
+from relay.store import removal
+from relay.store.people import writing
+from relay.store.removal import Removed
+from relay.vault.failure import VaultError
+from relay.vault.reader import Reader
+
+TOGETHER = 5
+"""Messages removed in one transaction: some milliseconds of the write lock."""
+
+
+def forget(
+    db: sqlite.Connection, vault: Path, messages: Iterable[int], *, progress: Callable[[int], None] = lambda _: None
+) -> Removed:
+    """Take these messages back; ids that are none are passed over. May be interrupted and said again.
+
+    What is left to be done in other files waits in a queue then: `erasing.at_rest`. Raises sqlite.Error.
+    """
+    wanted = sorted(set(messages))
+    done: list[Removed] = []
+    for start in range(0, len(wanted), TOGETHER):
+        some = wanted[start : start + TOGETHER]
+        digests = _digests(vault, removal.mails_of(db, some)[0])
+        with writing(db):
+            for message in some:
+                removal.bury(db, message, digests)
+            done.append(removal.remove(db, some))
+            removal.audit(db, "forget", done[-1].messages)
+        progress(len(some))
+    gone = {each for removed in done for each in removed.mails}
+    kept = {each for removed in done for each in removed.kept} - gone
+    return Removed(tuple(i for removed in done for i in removed.messages), tuple(sorted(gone)), tuple(sorted(kept)))
+
+
+def _digests(vault: Path, mails: Sequence[VaultId]) -> list[str]:
+    found = []
+    with contextlib.suppress(VaultError), Reader(vault) as reader:
+        for vault_id in mails:
+            mail = reader.get(vault_id)
+            if mail is not None and not mail.erased:
+                found.append(sha256(mail.content).hexdigest())
+    return found
