@@ -6,7 +6,7 @@ and the evidence for the original, the verdict's reason, the source of the date,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -57,7 +57,7 @@ def compose(vault_id: VaultId, mail: MailObject, message: Message, directory: Di
     asked = _tags(message, mail.envelope, directory)
     said = copied(mail.envelope, directory)
     records = tuple(
-        _record(vault_id, position, mail, handed, original, asked, said, directory)
+        _record(vault_id, position, mail, handed, original, asked, said, directory, message.subject)
         for position, original in enumerate(handed.originals)
     )
     return withheld(records, message, directory)
@@ -72,6 +72,7 @@ def _record(
     asked: tuple[str, ...],
     said: Copied,
     directory: Directory,
+    wrapper_subject: str,
 ) -> Record:
     message = original.message
     envelope = mail.envelope
@@ -136,6 +137,7 @@ def _record(
         ),
         parser=PARSER,
         tags=asked,
+        subject_tags=_each_once(*(map(str, tags.in_subject(s)) for s in (wrapper_subject, message.subject))),
         evidence=original.evidence,
         written_date=original.date_text[:WRITTEN_DATE],
         told=tells,
@@ -247,5 +249,5 @@ def _tags(message: Message, envelope: Envelope, directory: Directory) -> tuple[s
     return tuple(found)
 
 
-def _each_once(*lists: Sequence[str]) -> tuple[str, ...]:
+def _each_once(*lists: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in lists for name in names))

@@ -100,6 +100,7 @@ class Record:
     `handed_in_by`: staff.id of who handed it in, None if unknown.
     `forms` of an address are computed by the store (relay.mail.address.forms).
     `tags`: what the capture addresses asked for ('deal-42'), as read by `tag`; `me-...` is a secret.
+    `subject_tags`: the same of the subject, and of the subject of the forward that it came in.
     `evidence`: by what the original was found ('attached', 'html-title', 'text-block', ...), '' for a copy.
     `written_date`: the original's date as a forward writes it, '' where none does.
     `told`: what automatic mail says of people: failed addresses, absences.
@@ -137,6 +138,7 @@ class Record:
     defects: tuple[str, ...]
     parser: str
     tags: tuple[str, ...] = ()
+    subject_tags: tuple[str, ...] = ()
     evidence: str = ""
     written_date: str = ""
     told: Told = NOTHING

@@ -1,5 +1,7 @@
 """Tags: what a capture address says beside "capture this".
 
+And what a subject says: `[D-42]`, `[D-ext-A17]`.
+
 Decides what `crm+deal-42@...`, `crm.lead-17@...` or `deal-ext-A17@...` ask for (contract, 'Capture
 addresses with tags'), and which address `out+rep=example.org@...` names. Reading only: which lead a tag means,
 and whether it may be applied, is decided where leads are known; what `out` and `in` prove is decided by
@@ -23,6 +25,13 @@ _NEXT = re.compile(rf"(?:^|[+.\-])(?:(?P<whose>{_WHOSE})|(?=(?:deal|lead|me)-))"
 _ALONE = re.compile(rf"(?:deal|lead|me)-|(?:out|in)\+|{_WHOSE}", re.IGNORECASE)
 _SECRET = re.compile(r"(^|[+.\-])me-[^+.@]*", re.IGNORECASE)
 _ID = re.compile(r"[1-9]\d{0,17}")
+_TOKEN = re.compile(r"\[D-(ext-[^\[\]\s]{1,100}|[1-9]\d{0,17})\]", re.IGNORECASE | re.ASCII)
+
+WAITING = ("deal", "lead", "deal-ext", "lead-ext", "unknown")
+"""Kinds of tags that are kept with the message and looked up: the rest speaks of the copy, or is a secret."""
+
+SUBJECT = 2000
+"""Characters of a subject that are looked through for tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,15 @@ def read(text: str) -> tuple[Tag, ...]:
             tags.append(_whose(found["whose"]))
     tags.append(_one(text[open_since:]))
     return tuple(tag for tag in tags if tag.value)[:MAX_TAGS]
+
+
+def in_subject(subject: str) -> tuple[Tag, ...]:
+    """The tokens in a subject, in order, each once. Brackets with anything else in them are nobody's business."""
+    found: dict[Tag, None] = {}
+    for token in _TOKEN.finditer(subject[:SUBJECT]):
+        text = token[1]
+        found[Tag("deal-ext", text[4:]) if text[:4].lower() == "ext-" else Tag("deal", text)] = None
+    return tuple(found)[:MAX_TAGS]
 
 
 def stands_alone(local_part: str) -> bool:

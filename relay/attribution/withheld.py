@@ -102,6 +102,7 @@ def _dropped(record: Record) -> Record:
         note="",
         defects=(),
         tags=(),
+        subject_tags=(),
         evidence="",
         written_date="",
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from relay import sqlite
 from relay.attribution.record import Record
 from relay.mail.envelope import VaultId
-from relay.store import pictures
+from relay.store import pictures, tagging
 from relay.store.facts import Batch, Transaction
 from relay.store.verify import Difference
 
@@ -48,6 +48,7 @@ _FACTS = {
     "envelope_original": "SELECT e.vault_id, e.position, o.written_date FROM envelope e "
     "JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2",
     "_identity": "SELECT fingerprint, nameless FROM _identity WHERE message_id = ?",
+    "_message_tag": "SELECT source, kind, value FROM _message_tag WHERE message_id = ? ORDER BY 1, 2, 3",
     "_answer": "SELECT internet_message_id FROM _answer WHERE message_id = ?",
     "_delivery_report": "SELECT address, about, ours, action, permanent, reason FROM _delivery_report "
     "WHERE message_id = ? ORDER BY 1",
@@ -152,6 +153,9 @@ class Pinned(Transaction):
         return batch
 
 
+_NAMED_DEALS = "id IN (SELECT deal_id FROM explicit_attribution WHERE message_id IN (SELECT value FROM json_each(?)))"
+
+
 def copy_people(live: sqlite.Connection, scratch: sqlite.Connection) -> None:
     """Our people: few, and whom a mail is by hangs on them."""
     _copy(live, scratch, "staff", "id, name, role, manager_id, left_at", "SELECT {} FROM staff")
@@ -171,6 +175,7 @@ def copy_leads(live: sqlite.Connection, scratch: sqlite.Connection, messages: Co
                 for query, argument in (
                     ("SELECT lead_id FROM lead_address WHERE address_key IN (SELECT value FROM json_each(?))", forms),
                     ("SELECT lead_id FROM explicit_attribution WHERE message_id IN (SELECT value FROM json_each(?))", ids),  # noqa: E501
+                    (f"SELECT lead_id FROM deal WHERE {_NAMED_DEALS} AND lead_id IS NOT NULL", ids),
                 )
                 for (lead,) in live.execute(query, (argument,))
             }
@@ -179,9 +184,12 @@ def copy_leads(live: sqlite.Connection, scratch: sqlite.Connection, messages: Co
     of_leads = "SELECT {} FROM %s WHERE %s IN (SELECT value FROM json_each(?))"
     # merged_into is left out: what it moves has been moved.
     _copy(live, scratch, "lead", "id, name, organization", of_leads % ("lead", "id"), leads)
-    _copy(
-        live, scratch, "deal", "id, lead_id, title, kind, opened_at, closed_at", of_leads % ("deal", "lead_id"), leads
-    )
+    columns = "id, lead_id, title, kind, outcome, opened_at, closed_at"
+    _copy(live, scratch, "deal", columns, of_leads % ("deal", "lead_id"), leads)
+    scratch.execute("DELETE FROM _deal_end")
+    ended = "SELECT {} FROM _deal_end WHERE deal_id IN (SELECT id FROM deal WHERE lead_id IN (SELECT value FROM json_each(?)))"
+    _copy(live, scratch, "_deal_end", "deal_id, at", ended, leads)
+    tagging.hold(scratch)
     _copy(live, scratch, "lead_address", "id, lead_id, address", of_leads % ("lead_address", "address_key"), forms)
     columns = "id, message_id, lead_id, deal_id, verdict, reason, decided_by, decided_at"
     _copy(live, scratch, "explicit_attribution", columns, of_leads % ("explicit_attribution", "message_id"), ids)
@@ -251,12 +259,19 @@ def compare(
         else:
             found.differences += differs
     found.differences += _threads(live, scratch, chosen, apart)
-    told = {thread for thread in chosen.whole if not apart & _members(live, thread)}
+    waiting = {t for (t,) in live.execute("SELECT subject_id FROM _deal_due WHERE kind = 'thread'")}
+    told = {thread for thread in chosen.whole - waiting if not apart & _members(live, thread)}
     for message in sorted(chosen.messages - apart):
         (thread,) = live.execute("SELECT thread_id FROM message WHERE id = ?", (message,)).fetchone()
         whole = thread in told
         ours, theirs = (
-            [row for row in db.execute(_LEADS, (message,)) if whole or row[-1] != "thread"] for db in (live, scratch)
+            # what a thread gives, its leads and its deal, can be told of whole threads only
+            [
+                row if whole else (*row[:3], row[-1])
+                for row in db.execute(_LEADS, (message,))
+                if whole or row[-1] != "thread"
+            ]
+            for db in (live, scratch)
         )
         if ours != theirs:
             found.differences.append(_difference("lead_message", message, ours, theirs))

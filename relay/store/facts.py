@@ -20,7 +20,7 @@ from relay.attribution.united import with_blind
 from relay.attribution.unknown import facts_only, is_known
 from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import dropping, imported, relation, spoken, taken_back
+from relay.store import dropping, forwarded, imported, notes, relation, spoken, tagging, taken_back
 from relay.store.rows import LARGE_PART, Batch, Rows, read_time, text_time
 
 __all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
@@ -62,11 +62,14 @@ class Transaction(Rows):
             self._copied(batch)
             united = self._unite(batch)
             self._envelopes(batch)
+            if self._keeps_unknown:
+                notes.write(self._db, wanted)
             imported.remember(self._db, wanted)
         self._outcomes((*dropped, *wanted))  # of a mail with several originals the last word is 'filed'
         self._db.execute("INSERT OR REPLACE INTO _relay (name, value) VALUES ('filed_up_to', ?)", (str(up_to),))
         at("filer.written")
         if wanted:
+            self.read_again_later(i for i, r in batch.fresh() if (r.vault_id, r.position) in self.undecided)
             relation.relate(self._db, sorted({message for message, _ in batch.fresh()} | united))
             if not self._keeps_unknown:
                 self._texts_of_known(batch)
@@ -90,6 +93,7 @@ class Transaction(Rows):
         self._addresses(kept)
         self._parts(kept)
         spoken.write(self._db, kept.fresh())
+        forwarded.write(self._db, kept.fresh())
 
     def _texts_of_known(self, batch: Batch) -> None:
         """The texts and parts of new messages that are on a lead. Of the others a mark says that they have none."""
@@ -108,9 +112,11 @@ class Transaction(Rows):
             [(r.text, r.quoted, r.html, r.note, i) for i, r in small],
         )
         self._parts(Batch([r for _, r in small], [i for i, _ in small], [True] * len(small)))
+        tagging.mark(self._db, filled)
         self._untell(mark, filled)  # they are new: one row in the feed is enough
         bare = [i for i, _ in fresh if i not in filled]
         self._db.executemany("INSERT INTO _facts_only (message_id) VALUES (?)", [(i,) for i in bare])
+        notes.write(self._db, (r for _, r in small))
         self.read_again_later(i for i in bare if i in known)
 
     def known(self, messages: Iterable[int]) -> set[int]:
@@ -137,6 +143,7 @@ class Transaction(Rows):
         copies = list(batch.copies())
         if not copies:
             return
+        forwarded.take_over(self._db, batch)
         routes: dict[int, set[str]] = {i: set() for i, _ in copies}
         rows = self._db.execute(
             "SELECT e.message_id, e.route FROM json_each(?) w CROSS JOIN envelope e ON e.message_id = w.value",
@@ -204,17 +211,23 @@ class Transaction(Rows):
     def _identified(self, records: list[Record]) -> Batch:
         """Give each record its message: a known one when it is a copy, else a new id."""
         known = self._stored({key for record in records if (key := identity.asked(record))})
+        alike = forwarded.Alike(self._db, records)
         batch = Batch(records, [], [])
         next_id = self._next_id("message")
         for record in records:
             key = identity.asked(record)
             found = identity.same(record, known.get(key, ())) if key else None
+            told = found is not None
+            if not told:
+                found = alike.find(record)
             batch.new.append(found is None)
             if found is None:
                 found, next_id = next_id, next_id + 1
-                if key:
-                    known.setdefault(key, []).append(identity.known_as(record, found))
+            if key and not told:  # also of a message that a forward told of: its next copy has this key
+                known.setdefault(key, []).append(identity.known_as(record, found))
+            alike.add(record, found)
             batch.ids.append(found)
+        self.undecided = alike.undecided
         self._identities((i, r) for i, r in batch.fresh() if identity.asked(r))
         return batch
 

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable
 
 from relay import sqlite
+from relay.store import tagging
+from relay.store import notes
 
 
 def merge(db: sqlite.Connection, old: int, into: int) -> None:
@@ -35,7 +37,9 @@ def merge(db: sqlite.Connection, old: int, into: int) -> None:
         "AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = ?2)",
         (old, into),
     )
-    db.execute("UPDATE OR IGNORE _disputed_tag SET message_id = ?2 WHERE message_id = ?1", (old, into))
+    db.execute("UPDATE OR IGNORE _message_tag SET message_id = ?2 WHERE message_id = ?1", (old, into))
+    db.execute("UPDATE OR IGNORE _narrowed SET message_id = ?2 WHERE message_id = ?1", (old, into))
+    tagging.later(db, [into])
     db.execute("UPDATE _reference SET message_id = ?2 WHERE thread_id = "
                "(SELECT thread_id FROM message WHERE id = ?1) AND message_id = ?1", (old, into))  # fmt: skip
     db.execute(
@@ -53,6 +57,7 @@ def merge(db: sqlite.Connection, old: int, into: int) -> None:
         "VALUES ('relay', 'merge', 'message', ?, ?)",
         (into, json.dumps({"old_id": old})),
     )
+    notes.join(db, into)
     drop_contents(db, contents)
 
 

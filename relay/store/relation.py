@@ -15,6 +15,7 @@ import json
 from collections.abc import Collection, Iterable
 
 from relay import sqlite
+from relay.store import dealing, tagging
 
 LONG_THREAD = 2000
 """Messages from which a thread is not looked through at every new mail but by `settle`: a monitoring
@@ -170,6 +171,7 @@ def relate(connection: sqlite.Connection, message_ids: Collection[int]) -> None:
     if not message_ids:
         return
     ids = json.dumps(list(message_ids))
+    tagging.apply(connection, message_ids)
     connection.execute(_FORGET, (ids,))
     connection.execute(_BY_ADDRESS, (ids,))
     connection.execute(_BY_DECISION, (ids,))
@@ -179,6 +181,7 @@ def relate(connection: sqlite.Connection, message_ids: Collection[int]) -> None:
         if long:
             connection.execute(_QUEUE_LATER, (json.dumps(long),))
         _rethread(connection, [t for t in threads if t not in long], fresh=message_ids)
+    dealing.decide(connection, message_ids, fresh=message_ids)
     connection.execute(_HAS_LEAD, (ids,))
     connection.execute(_NO_LEAD, (ids,))
 
@@ -208,6 +211,7 @@ def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Co
     if changed:
         _listed(connection, changed, [(lead, message) for lead, _, message in stale])
         _tell(connection, changed - set(fresh))
+        dealing.later(connection, changed - set(fresh))
     return len(stale) < STRIDE and len(missing) < STRIDE
 
 
@@ -230,7 +234,11 @@ def settle(connection: sqlite.Connection, limit: int = 100) -> bool:
     threads. Returns whether there was something to do, so: `while settle(connection): pass`. Raises
     OperationalError when the write lock cannot be had in time; nothing is lost then.
     """
-    if connection.execute(f"SELECT 1 FROM _unsettled WHERE {_due()} LIMIT 1").fetchone() is None:
+    if (
+        connection.execute(f"SELECT 1 FROM _unsettled WHERE {_due()} LIMIT 1").fetchone() is None
+        and not tagging.due(connection)
+        and not dealing.due(connection)
+    ):
         return False  # looked at without the write lock: this is the usual case
     try:
         # Reading a thread of fifty thousand takes long, so it is done before the write lock is asked for. When
@@ -262,8 +270,14 @@ def _settle(connection: sqlite.Connection, begin: str, limit: int) -> None:
             subjects = _sweep(connection, subjects)
         elif kind == "message":
             _decide_again(connection, subjects)
-        elif kind == "thread" and not _rethread(connection, subjects):
-            subjects = []
+        elif kind == "thread":
+            dealing.again(connection, subjects)
+            if not _rethread(connection, subjects):
+                subjects = []
+        elif messages := tagging.take(connection, limit):
+            _decide_again(connection, messages)
+        else:
+            dealing.settle(connection, limit)
         connection.executemany(
             "DELETE FROM _unsettled WHERE kind = ? AND subject_id = ?", [(kind, subject) for subject in subjects]
         )
@@ -277,12 +291,13 @@ def _settle(connection: sqlite.Connection, begin: str, limit: int) -> None:
 def _decide_again(connection: sqlite.Connection, messages: list[int]) -> None:
     """`relate` for messages long filed: what it changes is told in the feed."""
     ids = json.dumps(messages)
-    leads = "SELECT message_id, lead_id FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
+    leads = "SELECT message_id, lead_id, deal_id FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
     before = set(connection.execute(leads, (ids,)).fetchall())
     relate(connection, messages)
     connection.execute(_ON_A_LEAD_AGAIN, (ids,))
     after = set(connection.execute(leads, (ids,)).fetchall())
-    _tell(connection, {message for message, _ in before ^ after})
+    _tell(connection, {message for message, _, _ in before ^ after})
+    dealing.again_of(connection, {message for message, _, _ in before - after})
 
 
 def _tell(connection: sqlite.Connection, messages: Iterable[int]) -> None:
@@ -303,7 +318,10 @@ def _walk(connection: sqlite.Connection, addresses: Iterable[tuple[int, str, int
             "WHERE address_id = ? AND (originated_at, message_id) > (?, ?) ORDER BY originated_at, message_id LIMIT ?",
             (address, reached_at, reached_id, left),
         ).fetchall()
-        threads = connection.execute(_THREADS, (json.dumps([message for _, message in messages]),)).fetchall()
+        ids = [message for _, message in messages]
+        threads = connection.execute(_THREADS, (json.dumps(ids),)).fetchall()
+        dealing.later(connection, ids)
+        tagging.later(connection, ids)
         connection.execute(_QUEUE, (json.dumps([thread for (thread,) in threads]),))
         left -= len(messages)
         if left <= 0:

@@ -18,10 +18,10 @@ from relay.attribution.identity import Known
 from relay.attribution.pairing import pair
 from relay.attribution.record import Party, Record
 from relay.attribution.tombstone import FORGOTTEN
-from relay.attribution.united import united
+from relay.attribution.united import together, united
 from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import dropping, merging, relation, taken_back
+from relay.store import dropping, forwarded, merging, notes, relation, taken_back, tagging
 from relay.store.difference import Difference, Snapshot, differences, snapshot
 from relay.store.facts import Batch
 from relay.store.replacing import Replacing
@@ -77,6 +77,7 @@ class Renewal(Replacing):
         self._find_others(copies, sources, before)
         new = self._write_new(copies)
         merged = self._write_envelopes(copies)
+        notes.replace(self._db, (each.record for found in copies.values() for each in found))
         merged.update(self._merge_same(known, sources, before))
         self._write_outcomes(copies)
         touched.update(new, merged.values())
@@ -157,13 +158,15 @@ class Renewal(Replacing):
             _, absent, best = ranked[0]
             if absent:
                 continue
-            note = next((r.note for _, _, i in ranked if (r := records.get(i)) and r.note), "")
-            if not note and len(records) < len(rows):
-                row = self._db.execute("SELECT note FROM message_text WHERE message_id = ?", (message,)).fetchone()
-                note = row[0] if row else ""
+            kept_notes = notes.of_message(self._db, message)
+            note = together(
+                record.note if (record := records.get(i)) else kept_notes.get(i, "") for i in sorted(i for i, _ in rows)
+            )
             kept, reason = self._kept(message) if len(records) < len(rows) else ((), "")
+            if len(records) == len(rows):
+                tagging.forget_but(self._db, message, records.values())
             others = [records[i] for _, _, i in ranked if i in records and i != best]
-            sources[message] = replace(united(records[best], others, kept, reason), note=records[best].note or note)
+            sources[message] = replace(united(records[best], others, kept, reason), note=note)
         return sources
 
     def _kept(self, message: int) -> tuple[tuple[Party, ...], str]:
@@ -185,13 +188,19 @@ class Renewal(Replacing):
         """Give each record that is nobody's yet its message: one that is there already, or none (it is new)."""
         for each in (each for found in copies.values() for each in found):
             source = None if each.message is None else sources.get(each.message)
-            if source and identity.apart(each.record, identity.known_as(source, each.message or 0)):
+            if source and self._apart(each.record, source, each.message or 0):
                 each.message = each.envelope = None  # it was filed as a copy of this message, and is none
             if each.message is None and (key := identity.asked(each.record)):
                 each.message = identity.same(each.record, self._stored([key]).get(key, ()))
+                if each.message is None:
+                    each.message = forwarded.like(self._db, 0, each.record, sources)
                 if each.message is not None:
                     self._remember(each.message, before)
                     self.read_again_later([each.message])  # it has a copy more, perhaps a better one
+
+    def _apart(self, record: Record, source: Record, message: int) -> bool:
+        """Was the record filed as a copy of this message, and is none?"""
+        return identity.apart(record, identity.known_as(source, message)) and forwarded.apart(self._db, record, source)
 
     def _fetch_texts(self, messages: Iterable[int]) -> None:
         """Mail of which only facts were kept, and that is on a lead as it is read now, is read once more."""
@@ -266,12 +275,14 @@ class Renewal(Replacing):
         merged: dict[int, int] = {}
         for message, record in sources.items():
             key = identity.asked(record)
-            if key is None or known[message] == identity.known_as(record, message):
+            if key is None or not self._db.execute("SELECT 1 FROM message WHERE id = ?", (message,)).fetchone():
                 continue
-            if not self._db.execute("SELECT 1 FROM message WHERE id = ?", (message,)).fetchone():
-                continue
-            others = [other for other in self._stored([key]).get(key, ()) if other.message != message]
-            other = identity.same(record, others)
+            other = None
+            if known[message] != identity.known_as(record, message):
+                others = [other for other in self._stored([key]).get(key, ()) if other.message != message]
+                other = identity.same(record, others)
+            if other is None:
+                other = forwarded.like(self._db, message, record, sources)
             if other is None:
                 continue
             self._remember(other, before)
@@ -283,6 +294,7 @@ class Renewal(Replacing):
 
     def _merge(self, old: int, into: int) -> None:
         thread = self._thread_of(old)
+        forwarded.merged(self._db, old, into)
         merging.merge(self._db, old, into)
         self._end_thread_without_messages(thread)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from relay.attribution import identity
 from relay.attribution.record import Record
 from relay.attribution.unknown import facts_only
-from relay.store import merging, pictures, spoken
+from relay.store import forwarded, merging, pictures, spoken, tagging
 from relay.store.facts import Batch, Transaction
 from relay.store.rows import answers, text_time
 
@@ -65,6 +65,7 @@ class Replacing(Transaction):
             names = ", ".join(f"{name} = ?" for name in _COLUMNS.split(", "))
             self._db.execute(f"UPDATE message SET {names} WHERE id = ?", (*row, message))
         self._replace_identity(message, record)
+        tagging.mark(self._db, [message])
         return any(different)
 
     def _replace_text(self, message: int, record: Record) -> bool:
@@ -127,6 +128,7 @@ class Replacing(Transaction):
             self._db.execute("DELETE FROM _identity WHERE message_id = ?", (message,))
             if wanted:
                 self._identities([(message, record)])
+        forwarded.replace_mark(self._db, message, record)
         query = "SELECT internet_message_id FROM _answer WHERE message_id = ?"
         if self._db.execute(query, (message,)).fetchone() != ((answered,) if (answered := answers(record)) else None):
             self._db.execute("DELETE FROM _answer WHERE message_id = ?", (message,))

@@ -18,7 +18,7 @@ from relay.attribution import identity, tag, thread
 from relay.attribution.identity import Known
 from relay.attribution.record import Direction, Party, Record, Role
 from relay.mail.address import Address, forms
-from relay.store import pictures
+from relay.store import pictures, tagging
 from relay.store.taken_back import answers_missing
 
 LARGE_PART = 256 * 1024
@@ -278,3 +278,4 @@ class Rows:
             "INSERT INTO envelope_recipient (envelope_id, forward_path) VALUES (?, ?)",
             [(n, tag.without_secret(str(path))) for n, (_, r) in numbered for path in r.envelope.forward_paths],
         )
+        tagging.remember(self._db, zip(batch.ids, batch.records, batch.new, strict=True))

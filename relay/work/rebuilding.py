@@ -24,7 +24,7 @@ from relay.attribution.record import Record
 from relay.lock import Lock, Taken
 from relay.mail.envelope import MailObject, VaultId
 from relay.mail.reading import parse
-from relay.store import never_log, relation, who
+from relay.store import never_log, relation, tagging, who
 from relay.store.comparison import Chosen, Compared, Pinned, choose, compare, copy_leads, copy_people
 from relay.store.connection import open_store
 from relay.store.renewal import Renewal
@@ -169,6 +169,7 @@ def _build(
         db.execute("COMMIT")
         while relation.settle(db):
             pass
+        tagging.carry(live, db, chosen.messages)
     return gone
 
 

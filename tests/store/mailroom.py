@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from relay import sqlite
+from relay.attribution import tag
 from relay.mail.address import Address, forms
 from relay.store import relation
 from relay.store.connection import open_store
@@ -47,9 +48,13 @@ class Mailroom:
         thread: int | None = None,
         on: int | None = None,
         relate: bool = True,
+        tags: Iterable[str] = (),
         **columns: object,
     ) -> int:
-        """Write a message with its parties, in one transaction. Returns its id."""
+        """Write a message with its parties, in one transaction. Returns its id.
+
+        `tags`: as an address has them (`deal-42`), or as a subject has them (`[D-42]`).
+        """
         self._days = self._days + 1 if on is None else on
         at = day(self._days)
         self.db.execute("BEGIN IMMEDIATE")
@@ -73,6 +78,12 @@ class Mailroom:
         self.db.executemany(
             "INSERT INTO message_address (message_id, address_id, originated_at, role) VALUES (?, ?, ?, ?)",
             [(made, address, columns["originated_at"], role) for address, role in parties.items()],
+        )
+        asked = [("subject", t) for text in tags for t in tag.in_subject(text)]
+        asked += [("address", t) for text in tags if not text.startswith("[") for t in tag.read(text)]
+        self.db.executemany(
+            "INSERT OR IGNORE INTO _message_tag (message_id, source, kind, value) VALUES (?, ?, ?, ?)",
+            [(made, source, each.kind, each.value) for source, each in asked],
         )
         if relate:
             relation.relate(self.db, [made])

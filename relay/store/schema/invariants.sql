@@ -4,7 +4,7 @@
 --
 -- '-- name: sentence' opens a query; its columns are shown with what it finds.
 
--- relation: lead_message is what the facts say
+-- relation: lead_message is what the facts say (its deals: see deal)
 WITH
 strength (role, strength) AS (VALUES ('from', 1), ('sender', 2), ('reply-to', 3), ('to', 4), ('cc', 5), ('bcc', 6)),
 -- a lead stands for an address under one of its spellings; for the rank see below
@@ -28,15 +28,14 @@ by_address (lead_id, message_id, strength) AS (
    WHERE c.address_id NOT IN (SELECT address_id FROM ours)
    GROUP BY c.lead_id, p.message_id),
 -- or an explicit 'attach' says so; unless a 'detach' says otherwise
-strong (lead_id, message_id, role, deal_id, reason) AS (
+strong (lead_id, message_id, role, reason) AS (
   SELECT a.lead_id, a.message_id,
          (SELECT role FROM strength WHERE strength = a.strength),
-         (SELECT e.deal_id FROM explicit_attribution e WHERE e.lead_id = a.lead_id AND e.message_id = a.message_id),
          'address'
     FROM by_address a
    WHERE (a.lead_id, a.message_id) NOT IN (SELECT lead_id, message_id FROM explicit_attribution WHERE verdict = 'detach')
   UNION ALL
-  SELECT e.lead_id, e.message_id, NULL, e.deal_id, e.reason
+  SELECT e.lead_id, e.message_id, NULL, e.reason
     FROM explicit_attribution e
    WHERE e.verdict = 'attach'
      AND e.message_id IN (SELECT id FROM message)
@@ -48,11 +47,11 @@ conversation (thread_id, lead_id) AS (
    WHERE m.thread_id IS NOT NULL
    GROUP BY m.thread_id
   HAVING count(DISTINCT s.lead_id) = 1),
-expected (lead_id, message_id, originated_at, role, deal_id, reason) AS (
-  SELECT s.lead_id, s.message_id, m.originated_at, s.role, s.deal_id, s.reason
+expected (lead_id, message_id, originated_at, role, reason) AS (
+  SELECT s.lead_id, s.message_id, m.originated_at, s.role, s.reason
     FROM strong s JOIN message m ON m.id = s.message_id
   UNION ALL
-  SELECT c.lead_id, m.id, m.originated_at, NULL, NULL, 'thread'
+  SELECT c.lead_id, m.id, m.originated_at, NULL, 'thread'
     FROM conversation c JOIN message m ON m.thread_id = c.thread_id
    WHERE m.direction IN ('incoming', 'outgoing')
      AND m.id NOT IN (SELECT message_id FROM strong)
@@ -60,13 +59,77 @@ expected (lead_id, message_id, originated_at, role, deal_id, reason) AS (
 SELECT *
   FROM (SELECT 'missing' AS what, *
           FROM (SELECT * FROM expected
-                EXCEPT SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message)
+                EXCEPT SELECT lead_id, message_id, originated_at, role, reason FROM lead_message)
         UNION ALL
         SELECT 'unfounded', *
-          FROM (SELECT lead_id, message_id, originated_at, role, deal_id, reason FROM lead_message
+          FROM (SELECT lead_id, message_id, originated_at, role, reason FROM lead_message
                 EXCEPT SELECT * FROM expected))
  -- threads are judged when the relay has had its say
  WHERE reason <> 'thread' OR NOT EXISTS (SELECT 1 FROM _unsettled);
+
+-- deal: a decision, else the thread's deal, else the only one open then, says to which deal of a lead a message belongs
+-- Row by row, from what the rows before it in the thread say; the relay decides thread by thread (attribution/deal.py).
+WITH
+placed (lead_id, thread, at, message_id, deal_id, explicit) AS (
+  SELECT lm.lead_id, coalesce(m.thread_id, -m.id), lm.originated_at, lm.message_id, lm.deal_id,
+         (SELECT d.id FROM explicit_attribution e JOIN deal d ON d.id = e.deal_id
+           WHERE e.message_id = lm.message_id AND e.lead_id = lm.lead_id AND e.verdict = 'attach')
+    FROM lead_message lm JOIN message m ON m.id = lm.message_id
+   WHERE lm.deal_id IS NOT NULL OR lm.lead_id IN (SELECT lead_id FROM deal)),
+counted AS (
+  SELECT *,
+         -- how many rows before this one have a deal, and how many behind it have one by decision
+         count(deal_id) OVER (PARTITION BY lead_id, thread ORDER BY at, message_id
+                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
+         count(explicit) OVER (PARTITION BY lead_id, thread ORDER BY at, message_id
+                               ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS behind
+    FROM placed),
+neighbours AS (
+  SELECT c.*, b.deal_id AS so_far, f.explicit AS coming
+    FROM counted c
+    LEFT JOIN counted b ON b.lead_id = c.lead_id AND b.thread = c.thread AND b.deal_id IS NOT NULL AND b.before = c.before - 1
+    LEFT JOIN counted f ON f.lead_id = c.lead_id AND f.thread = c.thread AND f.explicit IS NOT NULL AND f.behind = c.behind - 1),
+expected AS (
+  SELECT n.lead_id, n.message_id, n.deal_id,
+         coalesce(n.explicit,
+                  (SELECT s.deal_id FROM _deal_span s WHERE s.deal_id = n.so_far AND s.lead_id = n.lead_id AND n.at BETWEEN s.opens AND s.ends),
+                  (SELECT s.deal_id FROM _deal_span s WHERE s.deal_id = n.coming AND s.lead_id = n.lead_id AND n.at BETWEEN s.opens AND s.ends),
+                  (SELECT min(s.deal_id) FROM _deal_span s WHERE s.lead_id = n.lead_id AND n.at BETWEEN s.opens AND s.ends HAVING count(*) = 1)) AS wanted
+    FROM neighbours n)
+SELECT lead_id, message_id, deal_id, wanted FROM expected
+ WHERE deal_id IS NOT wanted
+   -- judged when the relay has had its say
+   AND NOT EXISTS (SELECT 1 FROM _unsettled) AND NOT EXISTS (SELECT 1 FROM _deal_due) AND NOT EXISTS (SELECT 1 FROM _tag_due);
+
+-- tag: a message tells of its tags what became of them
+SELECT m.id AS message_id, t.kind, t.value, t.state, m.defects
+  FROM _message_tag t JOIN message m ON m.id = t.message_id
+ WHERE t.state = 'new'
+    OR (t.state = 'unknown' AND instr(m.defects, '"unknown-tag"') = 0)
+    OR (t.state = 'disputed' AND instr(m.defects, '"tag-disagrees"') = 0)
+    OR (t.state = 'disputed') > EXISTS (SELECT 1 FROM _disputed_tag d WHERE d.message_id = m.id)
+UNION ALL
+SELECT d.message_id, '', d.tag, 'none', '' FROM _disputed_tag d
+ WHERE NOT EXISTS (SELECT 1 FROM _message_tag t WHERE t.message_id = d.message_id AND t.state = 'disputed')
+UNION ALL
+SELECT t.message_id, t.kind, t.value, t.state, 'no message' FROM _message_tag t WHERE t.message_id NOT IN (SELECT id FROM message);
+
+-- tag-of-a-party: a tag whose lead is a party of the message by its address is not disputed
+SELECT d.message_id, d.tag, d.lead_id
+  FROM _disputed_tag d JOIN lead_message lm ON lm.message_id = d.message_id AND lm.lead_id = d.lead_id AND lm.reason = 'address'
+ WHERE NOT EXISTS (SELECT 1 FROM _unsettled) AND NOT EXISTS (SELECT 1 FROM _tag_due)
+   -- unless another tag named another deal of that lead
+   AND NOT EXISTS (SELECT 1 FROM _message_tag t WHERE t.message_id = d.message_id AND t.lead_id = d.lead_id AND t.state = 'applied');
+
+-- staff-address: no lead has an address of one of our people (it puts no mail on that lead)
+SELECT DISTINCT la.lead_id, la.address, s.staff_id
+  FROM staff_address s JOIN lead_address la ON la.address_key = s.address_key
+UNION
+SELECT la.lead_id, la.address, s.staff_id
+  FROM staff_address s
+  JOIN _address_form f ON f.form = s.address_key
+  JOIN _address_form g ON g.address_id = f.address_id
+  JOIN lead_address la ON la.address_key = g.form;
 
 -- match: _match is what forms, leads and staff say
 SELECT 'missing' AS what, * FROM (SELECT address_id, lead_id FROM _address_match EXCEPT SELECT address_id, lead_id FROM _match)
@@ -149,6 +212,12 @@ SELECT o.epoch || '-' || o.number, 'no envelope'
 SELECT 'message' AS entity, id, originated_at AS at FROM message
  WHERE julianday(originated_at) IS NULL OR julianday(received_at) IS NULL
 UNION ALL SELECT 'envelope', id, received_at FROM envelope WHERE julianday(received_at) IS NULL;
+
+-- never-log: every entry names somebody, and holds for somebody (what is no pattern keeps no mail out)
+SELECT n.id AS never_log_id
+  FROM never_log n
+ WHERE (n.pattern NOT LIKE '%@_%' AND n.pattern NOT LIKE '%*._%')
+    OR (n.staff_id IS NOT NULL AND n.staff_id NOT IN (SELECT id FROM staff));
 
 -- merge-circle: no leads are merged into one another (what is written for them later stays where it is)
 WITH RECURSIVE chain (lead_id, into_id, step) AS (
