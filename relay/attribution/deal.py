@@ -25,7 +25,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A message on a lead: when it was written, and the deal that a decision names (None: none, or one that is gone)."""
+    """A message on a lead: when it was written, and the deal that a decision names (None: none that is there)."""
 
     at: str
     explicit: int | None = None

@@ -8,7 +8,8 @@ is there is unknown. Which lead a tag names, and who is on the mail, the store f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,7 +54,7 @@ def judge(tags: Sequence[Named], parties: Mapping[int, str]) -> list[State]:
     return states
 
 
-def narrowed(named: Collection[int], addresses: Mapping[int, Set[int]]) -> set[int]:
+def narrowed(named: Collection[int], addresses: Mapping[int, AbstractSet[int]]) -> set[int]:
     """The leads that a message is to leave, since tags name others with the same address (`info@`).
 
     `named`: leads that tags were applied for; `addresses`: lead -> its addresses on the mail. A lead with an address of

@@ -187,7 +187,10 @@ def copy_leads(live: sqlite.Connection, scratch: sqlite.Connection, messages: Co
     columns = "id, lead_id, title, kind, outcome, opened_at, closed_at"
     _copy(live, scratch, "deal", columns, of_leads % ("deal", "lead_id"), leads)
     scratch.execute("DELETE FROM _deal_end")
-    ended = "SELECT {} FROM _deal_end WHERE deal_id IN (SELECT id FROM deal WHERE lead_id IN (SELECT value FROM json_each(?)))"
+    ended = (
+        "SELECT {} FROM _deal_end WHERE deal_id IN "
+        "(SELECT id FROM deal WHERE lead_id IN (SELECT value FROM json_each(?)))"
+    )
     _copy(live, scratch, "_deal_end", "deal_id, at", ended, leads)
     tagging.hold(scratch)
     _copy(live, scratch, "lead_address", "id, lead_id, address", of_leads % ("lead_address", "address_key"), forms)

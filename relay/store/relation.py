@@ -15,7 +15,7 @@ import json
 from collections.abc import Collection, Iterable
 
 from relay import sqlite
-from relay.store import dealing, tagging
+from relay.store import dealing, tagging, unrelated
 
 LONG_THREAD = 2000
 """Messages from which a thread is not looked through at every new mail but by `settle`: a monitoring
@@ -117,43 +117,6 @@ SELECT w.value ->> 1, m.originated_at, m.id
                     WHERE e.message_id = m.id AND e.lead_id = w.value ->> 1 AND e.verdict = 'detach')
 """
 
-_NO_LEAD = """
-INSERT INTO _unrelated (originated_at, message_id)
-SELECT m.originated_at, m.id
-  FROM json_each(?) w
- CROSS JOIN message m ON m.id = w.value
- WHERE m.direction <> 'internal'
-   AND NOT EXISTS (SELECT 1 FROM lead_message x JOIN lead l ON l.id = x.lead_id WHERE x.message_id = m.id)
-   AND NOT EXISTS (SELECT 1 FROM dismissal d WHERE d.message_id = m.id)
-   AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = m.id)
-   AND NOT EXISTS (SELECT 1 FROM _last_lead t WHERE t.message_id = m.id AND t.released = 1)
-"""
-
-# Their lead is gone because somebody deleted it: they are not put to a person. What waits for one goes on waiting.
-_RELEASED = """
-INSERT INTO _last_lead (message_id, lead_id, released)
-SELECT DISTINCT w.value ->> 1, w.value ->> 0, 1
-  FROM json_each(?) w
- WHERE EXISTS (SELECT 1 FROM _deleted_lead d WHERE d.lead_id = w.value ->> 0)
-   AND NOT EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = w.value ->> 1)
-   AND NOT EXISTS (SELECT 1 FROM _unrelated u WHERE u.message_id = w.value ->> 1)
-   AND NOT EXISTS (SELECT 1 FROM _last_lead t WHERE t.message_id = w.value ->> 1)
-"""
-
-_ON_A_LEAD_AGAIN = """
-DELETE FROM _last_lead
- WHERE message_id IN (SELECT w.value FROM json_each(?) w
-                       WHERE EXISTS (SELECT 1 FROM lead_message x WHERE x.message_id = w.value))
-"""
-
-_HAS_LEAD = """
-DELETE FROM _unrelated
- WHERE message_id IN (SELECT w.value FROM json_each(?) w
-                       WHERE EXISTS (SELECT 1 FROM lead_message x JOIN lead l ON l.id = x.lead_id
-                                      WHERE x.message_id = w.value))
-"""
-
-
 # Mail of which only facts were kept has a lead now: the filer fetches its text.
 _TEXT_WANTED = """
 INSERT INTO _read_again (message_id)
@@ -182,8 +145,7 @@ def relate(connection: sqlite.Connection, message_ids: Collection[int]) -> None:
             connection.execute(_QUEUE_LATER, (json.dumps(long),))
         _rethread(connection, [t for t in threads if t not in long], fresh=message_ids)
     dealing.decide(connection, message_ids, fresh=message_ids)
-    connection.execute(_HAS_LEAD, (ids,))
-    connection.execute(_NO_LEAD, (ids,))
+    unrelated.keep(connection, ids)
 
 
 def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Collection[int] = ()) -> bool:
@@ -209,22 +171,10 @@ def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Co
         connection.execute(_TEXT_WANTED, (json.dumps([message for _, _, message in missing]),))
     changed = {message for _, _, message in (*stale, *missing)}
     if changed:
-        _listed(connection, changed, [(lead, message) for lead, _, message in stale])
+        unrelated.listed(connection, changed, [(lead, message) for lead, _, message in stale])
         _tell(connection, changed - set(fresh))
         dealing.later(connection, changed - set(fresh))
     return len(stale) < STRIDE and len(missing) < STRIDE
-
-
-def _listed(connection: sqlite.Connection, messages: Iterable[int], left: Iterable[tuple[int, int]] = ()) -> None:
-    """Keep `_unrelated`, from which unresolved mail is listed, in step for these messages.
-
-    `left`: (lead, message) that were in `lead_message` and are not any more.
-    """
-    ids = json.dumps(sorted(messages))
-    connection.execute(_RELEASED, (json.dumps(list(left)),))
-    connection.execute(_ON_A_LEAD_AGAIN, (ids,))
-    connection.execute(_HAS_LEAD, (ids,))
-    connection.execute(_NO_LEAD, (ids,))
 
 
 def settle(connection: sqlite.Connection, limit: int = 100) -> bool:
@@ -294,7 +244,7 @@ def _decide_again(connection: sqlite.Connection, messages: list[int]) -> None:
     leads = "SELECT message_id, lead_id, deal_id FROM lead_message WHERE message_id IN (SELECT value FROM json_each(?))"
     before = set(connection.execute(leads, (ids,)).fetchall())
     relate(connection, messages)
-    connection.execute(_ON_A_LEAD_AGAIN, (ids,))
+    unrelated.on_a_lead_again(connection, ids)
     after = set(connection.execute(leads, (ids,)).fetchall())
     _tell(connection, {message for message, _, _ in before ^ after})
     dealing.again_of(connection, {message for message, _, _ in before - after})
@@ -366,5 +316,5 @@ def _sweep_one(connection: sqlite.Connection, lead: int, limit: int) -> int:
         [(lead, *row) for row in left],
     )
     if left:
-        _listed(connection, [message for _, message in left], [(lead, message) for _, message in left])
+        unrelated.listed(connection, [message for _, message in left], [(lead, message) for _, message in left])
     return limit if len(left) == STRIDE else swept

@@ -160,7 +160,7 @@ def wrongly_waiting(db: sqlite.Connection) -> list[tuple[int, str, str, str]]:
         }
         names = {(leads[party][2] or "").strip().lower() for party in parties} - {""}
         agrees = not parties or lead in parties or (leads[lead][2] or "").strip().lower() in names
-        if state == "unknown" or agrees and (message, lead) not in decided:
+        if state == "unknown" or (agrees and (message, lead) not in decided):
             found.append((message, kind, value, state))
     return found
 
