@@ -95,8 +95,8 @@ def import_mail(
             for each in paths:
                 run.take(each, stop, progress)
             run.importer.hand_over()
-            if way is not None and not stop.asked:
-                way.finish()
+            if way is not None:
+                way.wait(0) if stop.asked else way.finish()
         except ImportStopped as error:
             why_stopped = str(error)
         if marks is not None:

@@ -49,7 +49,7 @@ def test_messages_come_out_as_they_were_received(end: bytes) -> None:
     ),
     st.integers(1, 200),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_is_written_with_mboxrd_quoting_is_read_back(bodies: list[list[str]], chunk: int) -> None:
     mails = [b"Subject: x\n\n" + "\n".join([*lines, "end"]).encode("latin-1") + b"\n" for lines in bodies]
     box = b"".join(FROM + re.sub(rb"(?m)^(>*From )", rb">\1", mail) + b"\n" for mail in mails)
