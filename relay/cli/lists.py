@@ -46,16 +46,16 @@ def staff_page(rows: Sequence[Row], display: Screen, *, more: bool = False) -> l
 
 
 def leads_page(rows: Sequence[Row], display: Screen, now: datetime, *, more: bool = False) -> list[str]:
-    """Leads with the time of their last mail."""
+    """Leads with the time of the last contact: mail that a person wrote."""
     return _page(
-        ["ID", "NAME", "ORGANIZATION", "STATUS", "LAST MAIL", "ADDRESSES"],
+        ["ID", "NAME", "ORGANIZATION", "STATUS", "LAST CONTACT", "ADDRESSES"],
         [
             [
                 str(row["id"]),
                 neutral(row["name"] or ""),
                 neutral(row["organization"] or ""),
                 neutral(row["status"] or ""),
-                ago(row["last_at"], now) if row["last_at"] else display.sign("–", "-"),
+                ago(row["last_contact_at"], now) if row["last_contact_at"] else display.sign("–", "-"),
                 ", ".join(map(neutral, row["addresses"])),
             ]
             for row in rows
@@ -76,13 +76,38 @@ def lead_page(row: Row, display: Screen, now: datetime) -> list[str]:
         "Addresses": ", ".join(map(neutral, row["addresses"])) or "none: bcc-relay lead address add",
         "Mail": many(row["message_count"], "message")
         + (f", the last one {ago(row['last_at'], now)}" if row["last_at"] else ""),
+        "Contact": _contact(row, now),
     }
     lines = [display.paint(neutral(row["name"] or "(no name)"), "bold")]
     lines += [display.paint(f"{label}:".ljust(14), "dim") + text for label, text in facts.items() if text]
+    for at, told in enumerate(each for health in row["address_health"] for each in _health(health)):
+        lines.append(display.paint(("Heard:" if at == 0 else "").ljust(14), "yellow") + told)
     for at, deal in enumerate(row["deals"]):
         told = f"{deal['id']}  {neutral(deal['title'] or '')}  {neutral(deal['outcome'] or deal['stage'] or 'open')}"
         lines.append(display.paint(("Deals:" if at == 0 else "").ljust(14), "dim") + told)
     return lines
+
+
+def _contact(row: Row, now: datetime) -> str:
+    """Who last wrote when; what machines wrote does not count."""
+    wrote, heard = row["last_incoming_at"], row["last_outgoing_at"]
+    said = [f"they wrote {ago(wrote, now)}"] if wrote else []
+    said += [f"we wrote {ago(heard, now)}"] if heard else []
+    return ", ".join(said) or "none yet"
+
+
+def _health(row: Row) -> list[str]:
+    """What automatic mail says of an address, a sentence each."""
+    address = neutral(row["address"])
+    said = []
+    if row["bounced_at"]:
+        reason = f": {neutral(row['bounce_reason'])}" if row["bounce_reason"] else ""
+        said.append(f"mail to {address} failed for good on {row['bounced_at'][:10]}{reason}")
+    if row["left_at"]:
+        said.append(f"{address}: an automatic answer of {row['left_at'][:10]} says that the person left")
+    if row["absent_until"]:
+        said.append(f"{address}: an automatic answer says absent until {row['absent_until'][:10]}")
+    return said
 
 
 def deals_page(rows: Sequence[Row], display: Screen, *, lead: str | None = None, more: bool = False) -> list[str]:

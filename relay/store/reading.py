@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from relay import sqlite
+from relay.store import contact
 
 Row = dict[str, Any]
 Before = tuple[str, int]
@@ -79,7 +80,9 @@ def deal_titles(db: sqlite.Connection, ids: Iterable[int | None]) -> dict[int, s
 
 
 def lead(db: sqlite.Connection, lead_id: int) -> Row:
-    """One row of `lead` with `addresses`, `deals`, `message_count`, `first_at` and `last_at`."""
+    """One row of `lead` with `addresses`, `deals`, `message_count`, `first_at` and `last_at` (of all mail on it), when
+    there was contact, and `address_health` (`contact.of_lead`).
+    """
     [found] = rows(db, "SELECT * FROM lead WHERE id = ?", (lead_id,))
     found["addresses"] = [
         a for (a,) in db.execute("SELECT address FROM lead_address WHERE lead_id = ? ORDER BY id", (lead_id,))
@@ -90,15 +93,18 @@ def lead(db: sqlite.Connection, lead_id: int) -> Row:
     found["message_count"], found["first_at"], found["last_at"] = db.execute(
         "SELECT count(*), min(originated_at), max(originated_at) FROM lead_timeline WHERE lead_id = ?", (lead_id,)
     ).fetchone()
-    return found
+    return found | contact.of_lead(db, lead_id)
 
 
 def leads(db: sqlite.Connection, limit: int, before: int | None = None) -> list[Row]:
-    """Leads, newest first, with `addresses` and `last_at`. `before` is the lead.id of the last row seen."""
+    """Leads, newest first, with `addresses`, `last_at` (of any mail) and `last_contact_at` (of mail that people wrote).
+
+    `before` is the lead.id of the last row seen.
+    """
     found = rows(
         db,
-        "SELECT l.*, (SELECT max(lm.originated_at) FROM lead_message lm WHERE lm.lead_id = l.id) AS last_at"
-        " FROM lead l WHERE l.id < ? ORDER BY l.id DESC LIMIT ?",
+        "SELECT l.*, (SELECT max(lm.originated_at) FROM lead_message lm WHERE lm.lead_id = l.id) AS last_at,"
+        f" {contact.LAST_CONTACT} AS last_contact_at FROM lead l WHERE l.id < ? ORDER BY l.id DESC LIMIT ?",
         (before if before is not None else 2**62, limit),
     )
     return _with_addresses(db, found, "lead")
