@@ -22,7 +22,7 @@ from relay.oldmail.letter import Damaged, Found, Letter, NoMail, Stream, Unreada
 SNIFFED = 8192
 """Octets by which the kind of a file is told: the longest line before a mail's first field, and more."""
 
-_MAIL_ENDINGS = (".eml", ".emlx", ".mbox", ".mbx", ".mht", ".msg")
+_MAIL_ENDINGS = (".eml", ".emlx", ".mbox", ".mbx", ".msg")
 _ADVICE = {
     b"!BDN": "an Outlook data file (.pst, .ost): export it with Thunderbird, or `readpst -e`, and import that",
     b"\xd0\xcf\x11\xe0": "an Outlook message (.msg): save it as .eml, or attach it to a mail to the capture address",
