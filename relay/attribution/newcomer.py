@@ -72,8 +72,3 @@ def _first_name_first(shown: str) -> str:
     if any(word.strip(".").lower() in _LEGAL for word in first.split()) or "(" in shown:
         return shown
     return f"{first} {last}"
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a name that may tell two people apart, in lower case: what is compared for "same name"."""
-    return frozenset(word.casefold() for word in _PIECE.findall(text[:_LONGEST]))

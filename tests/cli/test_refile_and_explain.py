@@ -162,6 +162,53 @@ def test_explain_answers_programs_without_any_body(filed: Relay) -> None:
     assert found["sentences"][0]["about"] == "Came"
     assert {"envelopes", "parties", "thread", "decisions", "set_aside", "references", "tags"} <= found.keys()
     assert not {"text", "html", "quoted", "note", "snippet"} & found.keys()
+    page = (ROOT / "docs" / "explain.md").read_text("utf-8")
+    columns = {str(row[0]) for row in filed.sql("SELECT name FROM pragma_table_info('message')")}
+    for key in found.keys() - columns:
+        assert f"`{key}`" in page, key
+
+
+def test_explain_tells_the_deal_its_candidates_and_what_a_tag_asked_for(filed: Relay) -> None:
+    filed.sql(
+        "INSERT INTO deal (lead_id, title, opened_at) VALUES (1, 'Hall', '2020-01-01'), (1, 'Gate', '2020-01-01')"
+    )
+    filed.filed(
+        *filed.send(message(to="anna@lead.example", subject="One", message_id="<6@example.org>")),
+        *filed.send(
+            message(to="anna@lead.example", subject="Two [D-2]", message_id="<7@example.org>"),
+            to=("crm+lead-99@crm.example.org",),
+        ),
+    )
+    told = " ".join(filed.run("explain", "<6@example.org>").split())
+    assert "Of Anna (lead 1): none, several were open when it was written" in told
+    assert "Hall (deal 1), Gate (deal 2)" in told
+    assert "`bcc-relay attach 4 1 --deal D` says it" in told
+    told = " ".join(filed.run("explain", "<7@example.org>").split())
+    assert "Of Anna (lead 1): Gate (deal 2): a tag in the subject asked for it." in told
+    assert "Open then, too: Hall (deal 1)." in told
+    assert "deal-2, in the subject: applied, it names Anna (lead 1)." in told
+    assert "lead-99, in the capture address: it names nothing that is here" in told
+    found = json.loads(filed.run("explain", "<6@example.org>", "--json"))
+    assert [(each["because"], len(each["candidates"])) for each in found["deals"]] == [("ambiguous", 2)]
+    filed.sql("UPDATE deal SET closed_at = '2020-02-01'")
+    assert "none of the lead’s deals was open" in " ".join(filed.run("explain", "4").split())
+
+
+def test_explain_tells_shared_addresses_who_is_never_logged_and_what_mail_systems_said(filed: Relay) -> None:
+    filed.sql("INSERT INTO lead (name) VALUES ('Twin')")
+    filed.sql("INSERT INTO lead_address (lead_id, address) VALUES (2, 'anna@lead.example')")
+    filed.sql("INSERT INTO never_log (pattern, mode) VALUES ('@lead.example', 'drop-party')")
+    filed.sql("INSERT INTO _absence (message_id, address, absent_until, has_left)"
+              " VALUES (2, 'anna@lead.example', '2026-05-01T00:00:00.000Z', 0)")  # fmt: skip
+    told = " ".join(filed.run("explain", "1").split())
+    assert "anna@lead.example is an address of several leads (Anna (lead 1), Twin (lead 2)): each has the mail" in told
+    assert "anna@lead.example stands on the never-log list today (drop-party)" in told
+    filed.run("detach", "1", "2", "--by", "Bob")
+    told = " ".join(filed.run("explain", "1").split())
+    assert "Not on Twin (lead 2), whatever the rules say: a person decided so (Bob (staff 1)," in told
+    assert "An address of it is on the mail all the same." in told
+    assert "anna@lead.example is said to be away until 2026-05-01." in " ".join(filed.run("explain", "2").split())
+    filed.sql("DELETE FROM _absence")
 
 
 def test_explain_knows_mail_that_is_no_message(filed: Relay) -> None:
