@@ -6,9 +6,13 @@ CRM is another process with the system's own SQLite and default settings.
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
+from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from pathlib import Path
 
 from running import CAPTURE, PATIENCE, Relay
 
@@ -114,8 +118,6 @@ class Company:
         for name, media_type, content in attach:
             mail.add_attachment(content, *media_type.split("/"), filename=name)
         for octets in forward:
-            from email import message_from_bytes
-
             mail.add_attachment(message_from_bytes(octets, policy=SMTP))
         return mail.as_bytes()
 
@@ -130,6 +132,14 @@ class Company:
         """What a mail was filed as, in order."""
         rows = self.crm("SELECT message_id FROM envelope WHERE vault_id = ? ORDER BY position", vault_id)
         return [int(str(message)) for (message,) in rows]
+
+    def raw(self, vault_id: str) -> bytes:
+        """The octets that were accepted, as the `raw` command gives them."""
+        done = subprocess.run(
+            self.relay.command("raw", vault_id), capture_output=True, check=True, timeout=PATIENCE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+        return done.stdout
 
     def file(self, mail: bytes, *, to: str = CAPTURE, sender: str = "bob@example.org") -> int:
         """Hand in a mail that is one message. Returns its id."""
