@@ -100,7 +100,8 @@ def claim_of(field: bytes, *, sealing: bool = False) -> Claim | None:
     signed_at, expires_at = _time(tags.get("t")), _time(tags.get("x"))
     body_form = body_form.strip() or "simple"
     header_form = header_form.strip()
-    user_domain = _domain(unfolded(tags.get("i", "")).rpartition("@")[2]) or domain
+    user = "" if sealing else tags.get("i", "")  # in ARC, i= is the number of the set
+    user_domain = _domain(unfolded(user).rpartition("@")[2]) or domain
     if not signature or {header_form, body_form} - {"simple", "relaxed"}:
         why = why or "syntax"
     if not sealing and (not body_hash or not all(map(_NAME.fullmatch, names))):
