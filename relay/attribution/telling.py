@@ -143,6 +143,7 @@ DEFECTS = {
     "tag-not-ours": "an out+ or in+ tag names an address that is not ours; it was not believed",
     "tag-not-trusted": "an out+ or in+ tag came from a client that may not say so; it was not believed",
     "tag-disagrees": "a tag names a lead that is not on the mail; it was not applied",
+    "person-erased": "a person was taken out of it at her demand (`erase`), with her words where she wrote it",
     "text-not-kept": "it has no known lead, so only facts are kept ([filing] unknown); its text comes with a lead",
     # our own faults
     "composing-failed": "a fault of ours while working out what it means; it waits in the vault (`refile`)",

@@ -22,6 +22,9 @@ from relay.attribution.record import Record
 FORGOTTEN = "forgotten"
 """Outcome of mail that a person took back, and of what comes again of it."""
 
+PERSON_ERASED = "person-erased"
+"""Defect of a message of which a person was taken out, at her demand."""
+
 MINUTES = 120
 """Seconds into which the date of two copies is rounded: with the neighbours, two to four minutes apart are one."""
 

@@ -7,6 +7,7 @@ it is a patient loop in which we go on telling that we live. What is written und
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -239,9 +240,15 @@ class Filing:
     def messages_of(self, mails: Iterable[VaultId]) -> dict[int, list[VaultId]]:
         """The messages that these mail objects brought, each with all mail objects that it came in."""
         found: dict[int, list[VaultId]] = {}
-        for vault_id in mails:
-            rows = self._db.execute("SELECT message_id FROM envelope WHERE vault_id = ?", (str(vault_id),))
-            found.update((message, self.copies(message)) for (message,) in rows.fetchall())
+        rows = self._db.execute(
+            "SELECT o.message_id, o.vault_id FROM envelope o WHERE o.message_id IN "
+            "(SELECT e.message_id FROM json_each(?) w CROSS JOIN envelope e ON e.vault_id = w.value)",
+            (json.dumps([str(each) for each in mails]),),
+        )
+        for message, text in rows:
+            vault_id = VaultId.read(text)
+            if vault_id is not None:
+                found.setdefault(message, []).append(vault_id)
         return found
 
     def remove(self, messages: Iterable[int], alive: Callable[[], None] = lambda: None) -> int:

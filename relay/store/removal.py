@@ -78,13 +78,13 @@ def remove(db: sqlite.Connection, messages: Iterable[int], *, outcome: str = FOR
     addresses = [
         i for (i,) in db.execute(f"SELECT DISTINCT address_id FROM message_address WHERE message_id {of_these}", (ids,))
     ]
-    for table in _tables_with("envelope_id"):
+    for table in tables_with("envelope_id"):
         db.executemany(f"DELETE FROM {table} WHERE envelope_id = ?", [(i,) for i in envelopes])
     db.execute(f"DELETE FROM envelope WHERE message_id {of_these}", (ids,))
     db.execute(f"DELETE FROM message WHERE id {of_these}", (ids,))  # triggers take most of what belongs to it
     db.execute(f"UPDATE _reference SET message_id = NULL WHERE thread_id IN (SELECT value FROM json_each(?2)) "
                f"AND message_id {of_these}", (ids, json.dumps([t for t in found.values() if t])))  # fmt: skip
-    for table in _tables_with("message_id"):
+    for table in tables_with("message_id"):
         if table != "_reference":
             db.execute(f"DELETE FROM {table} WHERE message_id {of_these}", (ids,))
     merging.drop_contents(db, digests)
@@ -162,7 +162,7 @@ def _outcomes(db: sqlite.Connection, mails: Iterable[VaultId], outcome: str) -> 
 def _end_threads(db: sqlite.Connection, threads: Iterable[int]) -> None:
     for thread in threads:
         if db.execute("SELECT 1 FROM message WHERE thread_id = ? LIMIT 1", (thread,)).fetchone() is None:
-            for table in _tables_with("thread_id"):
+            for table in tables_with("thread_id"):
                 db.execute(f"DELETE FROM {table} WHERE thread_id = ?", (thread,))
             db.execute("DELETE FROM thread WHERE id = ?", (thread,))
             db.execute("DELETE FROM _unsettled WHERE kind = 'thread' AND subject_id = ?", (thread,))
@@ -180,14 +180,14 @@ def drop_addresses(db: sqlite.Connection, addresses: Iterable[int]) -> None:
             (address,),
         ).fetchone()[0]
         if not used:
-            for table in _tables_with("address_id"):
+            for table in tables_with("address_id"):
                 db.execute(f"DELETE FROM {table} WHERE address_id = ?", (address,))
             db.execute("DELETE FROM address WHERE id = ?", (address,))
             db.execute("DELETE FROM _unsettled WHERE kind = 'address' AND subject_id = ?", (address,))
 
 
 @cache
-def _tables_with(column: str) -> tuple[str, ...]:
+def tables_with(column: str) -> tuple[str, ...]:
     """The tables of ours that have this column, but for those whose rows are the messages' own (`message`, `envelope`).
 
     Found by making the schema's tables in memory: no list to keep, and none of a CRM's tables.

@@ -156,7 +156,7 @@ class Renewal(Replacing):
                 for i, route in rows
             )
             _, absent, best = ranked[0]
-            if absent:
+            if absent or taken_back.is_cut(self._db, message):
                 continue
             kept_notes = notes.of_message(self._db, message)
             note = together(

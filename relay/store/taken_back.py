@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from relay import sqlite
 from relay.attribution.record import Record
-from relay.attribution.tombstone import FORGOTTEN, answered, marks_asked
+from relay.attribution.tombstone import FORGOTTEN, PERSON_ERASED, answered, marks_asked
 from relay.mail.envelope import VaultId
 from relay.store.merging import drop_contents
 from relay.store.removal import erase_later, tombstone_key
@@ -66,6 +66,13 @@ def may_bring_new(db: sqlite.Connection, vault_id: VaultId) -> bool:
     """
     query = "SELECT 1 FROM _forgotten_original WHERE vault_id = ?"
     return db.execute(query, (str(vault_id),)).fetchone() is None
+
+
+def is_cut(db: sqlite.Connection, message: int) -> bool:
+    """Was a person taken out of this message? Then it is what it is, whatever the vault still has of it."""
+    query = "SELECT instr(defects, ?) FROM message WHERE id = ?"
+    row = db.execute(query, (f'"{PERSON_ERASED}"', message)).fetchone()
+    return row is not None and row[0] > 0
 
 
 def answers_missing(db: sqlite.Connection, answers: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
