@@ -38,7 +38,7 @@ SELECT a.id, b.originated_at, r.reason, r.message_id
  WHERE r.permanent = 1
    AND b.automatic = 'bounce'
    AND CASE WHEN r.about IS NOT NULL
-       THEN EXISTS (SELECT 1 FROM message m JOIN message_address p ON p.message_id = m.id AND p.address_id = a.id
+       THEN EXISTS (SELECT 1 FROM message m CROSS JOIN message_address p ON p.message_id = m.id AND p.address_id = a.id
                      WHERE m.internet_message_id = r.about AND m.direction = 'outgoing' AND p.role IN ('to', 'cc', 'bcc'))
        -- without an id: one of us wrote it, and to this address in the ten days before (mail systems give up after five)
        ELSE r.ours = 1
@@ -48,31 +48,49 @@ SELECT a.id, b.originated_at, r.reason, r.message_id
                        AND p.originated_at <= strftime('%Y-%m-%dT%H:%M:%fZ', b.originated_at, '+1 hour'))
        END;
 
-CREATE VIEW _stated_health ( -- What _address_health must be: what was said since a person last wrote from the address.
+CREATE VIEW _standing_bounce ( -- Those of them that no person has written after, from that address.
+  address_id, -- address.id
+  bounced_at, -- when the report was written
+  reason      -- its words
+) AS
+SELECT b.address_id, b.bounced_at, b.reason
+  FROM _permanent_bounce b
+ WHERE NOT EXISTS (SELECT 1 FROM message_address w JOIN message p ON p.id = w.message_id
+                    WHERE w.address_id = b.address_id AND w.originated_at > b.bounced_at AND w.role = 'from'
+                      AND p.automatic IS NULL AND p.direction = 'incoming');
+
+CREATE VIEW _standing_absence ( -- Automatic answers of an address outside that say something of its owner, and that no person has written after.
+  address_id,   -- address.id
+  at,           -- when the answer was written
+  absent_until, -- the day that it names, NULL: none
+  has_left      -- 1: its author is said to have left
+) AS
+SELECT a.id, b.originated_at, n.absent_until, n.has_left
+  FROM address a
+ CROSS JOIN _absence n ON n.address = a.address
+ CROSS JOIN message b ON b.id = n.message_id
+ WHERE b.automatic = 'auto-reply'
+   AND b.direction = 'incoming'
+   AND NOT EXISTS (SELECT 1 FROM message_address w JOIN message p ON p.id = w.message_id
+                    WHERE w.address_id = a.id AND w.originated_at > b.originated_at AND w.role = 'from'
+                      AND p.automatic IS NULL AND p.direction = 'incoming');
+
+CREATE VIEW _stated_health ( -- What _address_health must be. Ask by address_id: an aggregate over all would read all addresses.
   address_id,    -- address.id
   bounced_at,    -- last permanent bounce
   bounce_reason, -- its words
-  absent_until,  -- end of an absence
+  absent_until,  -- end of an absence, by the newest answer that names a day
   left_at        -- when an automatic answer first said that the person left
 ) AS
-SELECT s.address_id,
-       max(s.bounced_at),
-       -- of the newest: a time of the contract has 24 characters
-       substr(max(s.bounced_at || s.reason), 25),
-       substr(max(s.absent_at || s.absent_until), 25),
-       min(s.left_at)
-  FROM (SELECT b.address_id, b.bounced_at AS at, b.bounced_at, b.reason, NULL AS absent_at, NULL AS absent_until, NULL AS left_at
-          FROM _permanent_bounce b
-        UNION ALL
-        SELECT a.id, m.originated_at, NULL, NULL, m.originated_at, n.absent_until, CASE n.has_left WHEN 1 THEN m.originated_at END
-          FROM address a
-         CROSS JOIN _absence n ON n.address = a.address
-         CROSS JOIN message m ON m.id = n.message_id
-         WHERE m.automatic = 'auto-reply' AND m.direction = 'incoming') s
- WHERE NOT EXISTS (SELECT 1 FROM message_address w JOIN message p ON p.id = w.message_id
-                    WHERE w.address_id = s.address_id AND w.originated_at > s.at AND w.role = 'from'
-                      AND p.automatic IS NULL AND p.direction = 'incoming')
- GROUP BY s.address_id;
+SELECT a.id,
+       (SELECT max(b.bounced_at) FROM _standing_bounce b WHERE b.address_id = a.id),
+       (SELECT b.reason FROM _standing_bounce b WHERE b.address_id = a.id ORDER BY b.bounced_at DESC, b.reason DESC LIMIT 1),
+       (SELECT n.absent_until FROM _standing_absence n WHERE n.address_id = a.id AND n.absent_until IS NOT NULL
+         ORDER BY n.at DESC, n.absent_until DESC LIMIT 1),
+       (SELECT min(n.at) FROM _standing_absence n WHERE n.address_id = a.id AND n.has_left = 1)
+  FROM address a
+ WHERE EXISTS (SELECT 1 FROM _standing_bounce b WHERE b.address_id = a.id)
+    OR EXISTS (SELECT 1 FROM _standing_absence n WHERE n.address_id = a.id);
 
 CREATE VIEW _do_health ( -- Procedure: make _address_health right for one address.
   address_id -- address.id
@@ -200,8 +218,8 @@ CREATE VIEW lead_address_health ( -- Addresses of leads of which automatic mail 
 ) AS
 SELECT la.lead_id, la.id, la.address, h.bounced_at, h.bounce_reason, h.absent_until, h.left_at
   FROM lead_address la
-  JOIN _address_form f ON f.form = la.address_key AND f.rank = 0
-  JOIN _address_health h ON h.address_id = f.address_id
+ CROSS JOIN _address_form f ON f.form = la.address_key AND f.rank = 0 -- CROSS JOIN: begin with the lead
+ CROSS JOIN _address_health h ON h.address_id = f.address_id
  WHERE +la.lead_id IN (SELECT id FROM lead)
    AND EXISTS (SELECT 1 FROM _match x WHERE x.address_id = f.address_id AND x.lead_id = la.lead_id);
 
