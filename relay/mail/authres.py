@@ -99,7 +99,9 @@ def _result(part: list[str]) -> Result | None:
     while at < len(part):
         if part[at + 1 : at + 2] != ["="] or part[at] == "=":
             return None
-        name, pieces, at = part[at].lower(), [], at + 2
+        name = part[at].lower()
+        pieces: list[str] = []
+        at += 2
         # '"bob x"@example.org' comes in two pieces, base64 with its '=' in more; the next name has a '=' behind it.
         while at < len(part) and (part[at] == "=" or part[at + 1 : at + 2] != ["="] or not pieces):
             pieces.append(_unquoted(part[at]))
