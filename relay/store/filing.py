@@ -21,7 +21,7 @@ from relay.attribution.never_log import NeverLog
 from relay.attribution.record import Record
 from relay.log import log
 from relay.mail.envelope import VaultId
-from relay.store import erasures, never_log, relation, removal
+from relay.store import erasures, forwarded, never_log, relation, removal
 from relay.store.connection import open_store
 from relay.store.erasures import Waiting
 from relay.store.facts import LARGE_PART, Transaction
@@ -190,11 +190,14 @@ class Filing:
     def copies(self, message: int) -> list[VaultId]:
         """The mail objects that a message came in, in the order in which they are to be read: the best source first.
 
-        Empty when there is no such message.
+        Then those of messages that may be the same, if only a text that is not kept can tell. Empty when there is no
+        such message.
         """
-        rows = self._db.execute("SELECT vault_id, route, id FROM envelope WHERE message_id = ?", (message,))
-        ranked = sorted((source_rank(route), number, vault_id) for vault_id, route, number in rows)
-        found = (VaultId.read(vault_id) for _, _, vault_id in ranked)
+        ranked = []
+        for at, each in enumerate([message, *forwarded.undecided(self._db, message)]):
+            rows = self._db.execute("SELECT vault_id, route, id FROM envelope WHERE message_id = ?", (each,))
+            ranked += sorted((at, source_rank(route), number, vault_id) for vault_id, route, number in rows)
+        found = (VaultId.read(vault_id) for _, _, _, vault_id in ranked)
         return list(dict.fromkeys(each for each in found if each is not None))
 
     def outdated(self, parser: str, after: int, limit: int, *, everything: bool = False) -> list[int]:
@@ -218,9 +221,13 @@ class Filing:
         return [message for (message,) in self._db.execute(query, (limit,))]
 
     def needs_text(self, message: int) -> bool:
-        """Would reading the message again bring anything? Not if only facts are kept of it, and rightly so."""
+        """Would reading the message again bring anything? Not if only facts are kept of it, and rightly so: unless
+        its text tells that it is a copy of another one.
+        """
         bare = self._db.execute("SELECT 1 FROM _facts_only WHERE message_id = ?", (message,)).fetchone() is not None
-        return not bare or self.keeps_unknown or message in Transaction(self._db).known([message])
+        if not bare or self.keeps_unknown or message in Transaction(self._db).known([message]):
+            return True
+        return bool(forwarded.undecided(self._db, message))
 
     def erasures(self) -> Waiting:
         """What was removed here and waits to be erased elsewhere."""

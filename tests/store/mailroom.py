@@ -79,8 +79,8 @@ class Mailroom:
             "INSERT INTO message_address (message_id, address_id, originated_at, role) VALUES (?, ?, ?, ?)",
             [(made, address, columns["originated_at"], role) for address, role in parties.items()],
         )
-        asked = [("subject", t) for text in tags for t in tag.in_subject(text)]
-        asked += [("address", t) for text in tags if not text.startswith("[") for t in tag.read(text)]
+        asked = [("address", t) for text in tags if not text.startswith("[") for t in tag.read(text)]
+        asked += [("subject", t) for text in tags for t in tag.in_subject(text)]
         self.db.executemany(
             "INSERT OR IGNORE INTO _message_tag (message_id, source, kind, value) VALUES (?, ?, ?, ?)",
             [(made, source, each.kind, each.value) for source, each in asked],
