@@ -29,7 +29,7 @@ def by_the_rfc(body: bytes, *, relaxed: bool) -> bytes:
 
 
 @given(BITS.map(b"".join), st.sampled_from([1, 2, 3, 5, 7, 16]), st.booleans())
-def test_the_digest_of_a_body_is_that_of_its_canonical_form(body: bytes, piece: int, relaxed: bool) -> None:  # noqa: FBT001
+def test_the_digest_of_a_body_is_that_of_its_canonical_form(body: bytes, piece: int, relaxed: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(canonical, "PIECE", piece)
         found = canonical.body_digest(b"head" + body, 4, relaxed=relaxed)
