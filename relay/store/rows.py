@@ -18,7 +18,7 @@ from relay.attribution import identity, tag, thread
 from relay.attribution.identity import Known
 from relay.attribution.record import Direction, Party, Record, Role
 from relay.mail.address import Address, forms
-from relay.store import pictures, tagging
+from relay.store import pictures, spoken, tagging
 from relay.store.taken_back import answers_missing
 
 LARGE_PART = 256 * 1024
@@ -222,6 +222,7 @@ class Rows:
                 for position, p in enumerate(r.parties)
             ],
         )
+        spoken.touch(self._db, [i for i, _ in batch.fresh()])
 
     def _parties(self, message: int) -> tuple[Party, ...]:
         """The parties of a message as they are stored, in order."""
@@ -242,12 +243,13 @@ class Rows:
             query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
             large -= {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(large)),))}
         self.keep((p.digest, p.content) for _, p in fresh if len(p.content) < LARGE_PART or p.digest in large)
+        kinds = pictures.kinds(self._db, batch.fresh())
         self._db.executemany(
             "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind, danger) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, p.kind.value, p.danger)
-                for i, p in fresh
+                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, kind, p.danger)
+                for (i, p), kind in zip(fresh, kinds, strict=True)
             ],
         )
         pictures.remember(self._db, batch.fresh())

@@ -6,6 +6,7 @@ in whatever order the mail that bounced, the bounce and a later mail of the addr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from relay import sqlite
@@ -15,9 +16,43 @@ from relay.attribution.reported import NOTHING
 _REPORTS = (
     "SELECT address, about, ours, action, permanent, reason FROM _delivery_report WHERE message_id = ? ORDER BY 1"
 )
+_ANYTHING_SAID = "SELECT EXISTS (SELECT 1 FROM _delivery_report) OR EXISTS (SELECT 1 FROM _absence)"
 _ABSENCES = "SELECT address, absent_until, has_left FROM _absence WHERE message_id = ?"
 
+# Of new messages: the mail that earlier reports are about; what came from an address of which something is said;
+# and every party, while there are reports that do not say which mail they are about.
+_TOUCHED = """
+INSERT INTO _do_health (address_id)
+SELECT a.id
+  FROM json_each(?1) w
+ CROSS JOIN message m ON m.id = w.value
+ CROSS JOIN _delivery_report r ON r.about = m.internet_message_id
+ CROSS JOIN address a ON a.address = r.address
+UNION
+SELECT a.id
+  FROM json_each(?1) w
+ CROSS JOIN message m ON m.id = w.value
+ CROSS JOIN message_address p ON p.message_id = m.id
+ CROSS JOIN address a ON a.id = p.address_id
+ WHERE m.direction = 'incoming' AND p.role = 'from'
+   AND (EXISTS (SELECT 1 FROM _delivery_report r WHERE r.address = a.address)
+        OR EXISTS (SELECT 1 FROM _absence n WHERE n.address = a.address))
+UNION
+SELECT a.id
+  FROM json_each(?1) w
+ CROSS JOIN message_address p ON p.message_id = w.value
+ CROSS JOIN address a ON a.id = p.address_id
+ WHERE EXISTS (SELECT 1 FROM _delivery_report WHERE about IS NULL)
+   AND EXISTS (SELECT 1 FROM _delivery_report r WHERE r.address = a.address AND r.about IS NULL)
+"""
+
 Row = tuple[object, ...]
+
+
+def touch(db: sqlite.Connection, messages: Iterable[int]) -> None:
+    """Make right what holds of the addresses that these messages, whose parties have just been written, may change."""
+    if db.execute(_ANYTHING_SAID).fetchone()[0]:
+        db.execute(_TOUCHED, (json.dumps(list(messages)),))
 
 
 def write(db: sqlite.Connection, fresh: Iterable[tuple[int, Record]]) -> None:

@@ -16,6 +16,7 @@ CREATE TABLE _delivery_report ( -- What a report of a mail system says of one ad
   PRIMARY KEY (message_id, address)
 ) WITHOUT ROWID;
 CREATE INDEX _delivery_report_by_address ON _delivery_report (address);
+CREATE INDEX _delivery_report_by_about ON _delivery_report (about);
 
 CREATE TABLE _absence ( -- What an automatic answer says of its author.
   message_id   INTEGER PRIMARY KEY, -- message.id of the answer
@@ -139,12 +140,8 @@ SELECT a.id
  WHERE EXISTS (SELECT 1 FROM _delivery_report r WHERE r.address = a.address)
     OR EXISTS (SELECT 1 FROM _absence n WHERE n.address = a.address);
 
--- the mail that bounced comes after the bounce; or the address writes again
-
-CREATE TRIGGER _spoken_of_comes AFTER INSERT ON message_address
-WHEN EXISTS (SELECT 1 FROM _spoken_of s WHERE s.address_id = NEW.address_id) BEGIN
-  INSERT INTO _do_health (address_id) VALUES (NEW.address_id);
-END;
+-- New mail is the filer's to look through, a batch at a time (relay/store/spoken.py): a trigger on every party would cost
+-- filing a twentieth. What changes or goes later is noticed here.
 
 CREATE TRIGGER _spoken_of_moves AFTER UPDATE OF originated_at, role ON message_address
 WHEN EXISTS (SELECT 1 FROM _spoken_of s WHERE s.address_id = NEW.address_id) BEGIN
