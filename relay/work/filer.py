@@ -95,7 +95,7 @@ class Filer:
         self._at = at
         self._log = log()
         self._filed = Tally("mail.filed", "vault_id")
-        self._dropped = Tally("mail.dropped", "vault_id")
+        self._dropped = Tally("mail.dropped", "vault_id", always={"why": "never-log"})
         self._forgotten = Tally("mail.dropped", "vault_id", always={"why": "taken-back"})
         self._batch = BATCH
         self._free_at = 0.0

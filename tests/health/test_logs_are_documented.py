@@ -70,7 +70,11 @@ def said() -> dict[str, tuple[set[str], set[str]]]:
             for name in names:
                 levels, fields = found[name]
                 levels.add(LEVEL_OF[function])
-                fields |= {word for keyword in call.keywords if (word := keyword.arg) and word != "exc_info"}
+                fields |= {
+                    word for keyword in call.keywords if (word := keyword.arg) and word not in ("exc_info", "always")
+                }
+                for always in (keyword.value for keyword in call.keywords if keyword.arg == "always"):
+                    fields |= {key.value for key in getattr(always, "keys", ()) if isinstance(key, ast.Constant)}
                 if any(keyword.arg == "exc_info" for keyword in call.keywords) or function in (
                     "exception",
                     "_incident",
