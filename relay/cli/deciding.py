@@ -22,15 +22,23 @@ if TYPE_CHECKING:
 @click.argument("lead", nargs=-1, required=True, shell_complete=leads)
 @click.option("--deal", metavar="DEAL", help="The deal of the lead that it belongs to.")
 @click.option("--thread", is_flag=True, help="With all messages of its thread.")
+@click.option("--only", is_flag=True, help="Take it off all other leads, as of those that share its address.")
 @by_whom
 @click.pass_context
 def attach(
-    context: click.Context, message: str, lead: tuple[str, ...], deal: str | None, thread: bool, by: str | None
+    context: click.Context,
+    message: str,
+    lead: tuple[str, ...],
+    deal: str | None,
+    thread: bool,
+    only: bool,
+    by: str | None,
 ) -> None:
     """Put a message on leads, whatever the rules say.
 
     A dismissal of it is taken back. Says which leads have it then.
     """
+    from relay.store import reading
     from relay.store.decision import attach as write
     from relay.store.decision import thread_of
     from relay.store.finding import find_deal, find_lead, find_message
@@ -39,9 +47,12 @@ def attach(
     number = find_message(db, message)
     leads = list(dict.fromkeys(find_lead(db, each) for each in lead))
     wanted = thread_of(db, number) if thread else [number]
-    told = write(db, wanted, leads, deal=find_deal(db, deal) if deal else None, by=staff_named(db, by))
+    chosen = find_deal(db, deal) if deal else None
+    told = write(db, wanted, leads, deal=chosen, only=only, by=staff_named(db, by))
     settle(db)
-    say([_attached(told, set(leads), "you" if by is None else by)])
+    title = reading.deal_titles(db, [chosen]).get(chosen, "") if chosen else ""
+    of_deal = f", {_name_of(title, chosen, 'deal')}," if chosen else ""
+    say([_attached(told, set(leads), "you" if by is None else by, of_deal)])
 
 
 @click.command(cls=Command)
@@ -86,13 +97,13 @@ def _waits(db: object, message: int) -> str:
     return ", so it waits in `bcc-relay unresolved`" if one(db, message) else ""  # type: ignore[arg-type]
 
 
-def _attached(told: Sequence[Decided], leads: set[int], who: str) -> str:
+def _attached(told: Sequence[Decided], leads: set[int], who: str, deal: str) -> str:
     """What `attach` did, in a line."""
     first = told[0]
     on = [each for each in first.after if each.lead in leads]
     others = [each for each in first.after if each.lead not in leads]
     subject = f"message {first.message}" if len(told) == 1 else f"{len(told)} messages of the thread"
-    sentence = f"{subject}: on {_names(on)} by {_possessive(who)} word"
+    sentence = f"{subject}: on {_names(on)}{deal} by {_possessive(who)} word"
     if len(told) == 1:
         already = [each for each in first.before if each.lead in leads]
         if already:
@@ -106,16 +117,22 @@ def _attached(told: Sequence[Decided], leads: set[int], who: str) -> str:
 
 def _names(leads: Sequence[On], *, ids: bool = True) -> str:
     """Up to three by name, the rest by number."""
-    named = [_name_of(each.name, each.lead) if ids else (each.name or f"lead {each.lead}") for each in leads]
+    named = [_name_of(each.name, each.lead) if ids else _short(each) for each in leads]
     if len(named) > 3:
         return f"{', '.join(named[:2])} and {len(named) - 2} other leads"
     return " and ".join(filter(None, [", ".join(named[:-1]), named[-1]])) if named else "no lead"
 
 
-def _name_of(name: str | None, lead: int) -> str:
+def _short(lead: On) -> str:
     from relay.cli.terminal import neutral
 
-    return f"{neutral(name)} (lead {lead})" if name and name.strip() else f"lead {lead}"
+    return neutral(lead.name) or f"lead {lead.lead}"
+
+
+def _name_of(name: str | None, number: int, kind: str = "lead") -> str:
+    from relay.cli.terminal import neutral
+
+    return f"{neutral(name)} ({kind} {number})" if name and name.strip() else f"{kind} {number}"
 
 
 def _possessive(who: str) -> str:

@@ -62,7 +62,11 @@ def _decided(decision: Row | None, reason: str) -> str:
     """Who decided it, and when."""
     if decision is None:
         return told(telling.DECISIONS, reason)
-    by = named(decision["decided_by_name"], decision["decided_by"], "staff") if decision["decided_by"] else "a program"
+    by = (
+        named(decision["decided_by_name"], decision["decided_by"], "staff")
+        if decision["decided_by"]
+        else "nobody named"
+    )
     who = "" if decision["reason"] in ("address-tag", "subject-tag") else f"{by}, "
     return f"{told(telling.DECISIONS, decision['reason'])} ({who}{in_full(decision['decided_at'])})"
 

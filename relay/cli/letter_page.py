@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.attribution import telling
+from relay.attribution.telling import told as told_of
 from relay.cli.terminal import Screen, neutral, neutral_lines, width, wrap
 from relay.cli.timeline_page import arrow
 from relay.cli.words import in_full, octets
@@ -16,18 +17,6 @@ from relay.cli.words import in_full, octets
 Row = Mapping[str, Any]
 
 _ROLES = {"from": "From", "sender": "Sender", "reply-to": "Reply to", "to": "To", "cc": "Cc", "bcc": "Bcc"}
-_REASONS = {
-    "author-ours": "one of us wrote it",
-    "author-outside": "somebody outside wrote it",
-    "only-ours": "only we are on it",
-    "no-other-party": "one of us wrote it, to nobody that is named",
-    "no-author": "it does not say who wrote it",
-    "tag-out": "the mail server saw one of us send it",
-    "tag-in": "the mail server saw it come in from outside",
-    "sender-not-recovered": "the forward does not say who wrote it",
-}
-"""`message.direction_reason` in words."""
-
 _LABEL = 12
 LINES = 2000
 """Lines of text shown: a person reads no more, and --json has all of it."""
@@ -127,7 +116,7 @@ def _no_lead(found: Row) -> str:
 def _why(found: Row, display: Screen) -> list[str]:
     """Where it stands and why: the part that answers questions."""
     lines: list[str] = []
-    reason = neutral(_REASONS.get(found["direction_reason"]) or found["direction_reason"])
+    reason = neutral(told_of(telling.DIRECTIONS, found["direction_reason"]))
     lines += _labelled(
         "Direction",
         [f"{arrow(found['direction'], display).rstrip()} {found['direction']}" + (f": {reason}" if reason else "")],
@@ -146,7 +135,8 @@ def _why(found: Row, display: Screen) -> list[str]:
             "Came", [f"{in_full(each['received_at'])} by {each['route']} from {who}, as {each['vault_id']}"], display
         )
     if found["automatic"]:
-        lines += _labelled("Automatic", [found["automatic"]], display)
+        what = f"{found['automatic']}: {told_of(telling.AUTOMATIC, found['automatic'])}"
+        lines += _labelled("Automatic", [what], display)
     if found["defects"]:
         told = ", ".join(neutral(str(each)) for each in found["defects"])
         lines += [display.paint("Defects:".ljust(_LABEL), "yellow") + told]

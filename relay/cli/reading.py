@@ -39,6 +39,7 @@ def timeline(context: click.Context, lead: str, limit: int, before: str | None, 
         staff=reading.staff_names(db, {row["staff_id"] for row in found}),
         files=reading.file_names(db, [row["message_id"] for row in found if row["attachment_count"]]),
         deals=reading.deal_titles(db, {row["deal_id"] for row in found}),
+        ambiguous=reading.ambiguous_deals(db, number, [row["message_id"] for row in found if row["deal_id"] is None]),
     )
     who = None if before else reading.lead(db, number)
     say(timeline_page(who, found, names, screen(), datetime.now(UTC), more=lead if len(found) == limit else ""))

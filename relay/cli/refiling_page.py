@@ -38,6 +38,8 @@ class Count:
         if not self.read:
             return "nothing to read again: today's parser has read everything (--all reads it all the same)"
         told = f"{many(self.read, 'message')} read again: {self.changed:,} {'would change' if dry_run else 'changed'}"
+        if dry_run and self.changed:
+            told += " (without --dry-run it is done)"
         if self.stay:
             told += f", {self.stay:,} no longer in the vault or not readable {'stays' if self.stay == 1 else 'stay'}"
             told += " as filed"

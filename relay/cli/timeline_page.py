@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ class Names:
     staff: Mapping[int, str]
     files: Mapping[int, Sequence[str]]
     deals: Mapping[int, str]
+    ambiguous: Mapping[int, int] = field(default_factory=dict)
+    """message.id -> deals open then, where nothing says which is meant."""
 
 
 def arrow(direction: str, display: Screen) -> str:
@@ -129,6 +131,8 @@ def _below(row: Row, names: Names, display: Screen, room: int, ellipsis: str) ->
     deal = names.deals.get(row.get("deal_id") or 0, "")
     if deal:
         facts.append(f"deal: {neutral(deal)}")
+    elif row["id"] in names.ambiguous:
+        facts.append(f"deal: which of {names.ambiguous[row['id']]}?")
     if facts:
         dot = display.sign(" · ", " - ")
         lines.append(display.paint(fit(dot.join(facts), room, ellipsis=ellipsis), "magenta"))

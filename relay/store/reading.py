@@ -61,17 +61,23 @@ def messages(db: sqlite.Connection, ids: Sequence[int]) -> list[Row]:
 
 
 def file_names(db: sqlite.Connection, ids: Sequence[int]) -> dict[int, list[str]]:
-    """message.id -> the names of its attachments, '' for one without a name."""
+    """message.id -> the names of its attachments, '' for one without a name; with what is dangerous about one."""
     named: dict[int, list[str]] = {}
-    query = f"SELECT message_id, filename FROM part WHERE kind = 'attachment' AND message_id IN {_numbers(ids)}"
-    for message, filename in db.execute(query + " ORDER BY message_id, position"):
-        named.setdefault(message, []).append(filename)
+    query = f"SELECT message_id, filename, danger FROM part WHERE kind = 'attachment' AND message_id IN {_numbers(ids)}"
+    for message, filename, danger in db.execute(query + " ORDER BY message_id, position"):
+        named.setdefault(message, []).append(f"{filename or '(no name)'} [{danger}]" if danger else filename)
     return named
 
 
 def staff_names(db: sqlite.Connection, ids: Iterable[int | None]) -> dict[int, str]:
     query = f"SELECT id, coalesce(name, '') FROM staff WHERE id IN {_numbers([i for i in ids if i is not None])}"
     return dict(db.execute(query).fetchall())
+
+
+def ambiguous_deals(db: sqlite.Connection, lead_id: int, ids: Iterable[int]) -> dict[int, int]:
+    """message.id -> how many deals of the lead were open then, for those of which nobody said which is meant."""
+    query = f"SELECT message_id, deal_count FROM ambiguous_deal WHERE lead_id = ? AND message_id IN {_numbers(ids)}"
+    return dict(db.execute(query, (lead_id,)).fetchall())
 
 
 def deal_titles(db: sqlite.Connection, ids: Iterable[int | None]) -> dict[int, str]:

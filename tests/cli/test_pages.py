@@ -104,8 +104,8 @@ def letter(**changed):
         "parties": [{"address": "anna@x.example", "role": "from", "display_name": "Anna", "staff": [], "leads": [{"id": 1, "name": "Anna"}]},
                     {"address": "bob@example.org", "role": "to", "display_name": "", "staff": [{"id": 7, "name": "Bob"}], "leads": []}],
         "leads": [{"lead_id": 1, "name": "Anna", "role": "from", "deal_id": 3, "deal_title": "New hall", "reason": "address"}],
-        "parts": [{"filename": "plan.pdf", "media_type": "application/pdf", "size": 2048, "kind": "attachment"},
-                  {"filename": "", "media_type": "image/png", "size": 10, "kind": "inline"}],
+        "parts": [{"filename": "plan.pdf", "media_type": "application/pdf", "size": 2048, "kind": "attachment", "danger": ""},
+                  {"filename": "", "media_type": "image/png", "size": 10, "kind": "inline", "danger": ""}],
         "envelopes": [{"vault_id": "00000000-1", "route": "forward", "reverse_path": "bob@example.org", "staff_name": "Bob", "received_at": "2026-03-02T09:00:00.000Z"}],
         "dismissed_at": None,
     }  # fmt: skip
