@@ -20,7 +20,9 @@ CREATE TABLE _picture ( -- Parts that are logos if they return: small pictures. 
 CREATE INDEX _picture_by_author ON _picture (digest, author, message_id);
 
 CREATE TRIGGER _picture_returns AFTER INSERT ON _picture
-WHEN (SELECT count(*) FROM (SELECT DISTINCT message_id FROM _picture WHERE digest = NEW.digest AND author = NEW.author LIMIT 3)) = 3 BEGIN
+WHEN (SELECT count(*) FROM (SELECT DISTINCT message_id FROM _picture WHERE digest = NEW.digest AND author = NEW.author LIMIT 3)) = 3
+ AND ((SELECT kind FROM part WHERE id = NEW.part_id) <> 'signature'
+      OR (SELECT count(*) FROM (SELECT DISTINCT message_id FROM _picture WHERE digest = NEW.digest AND author = NEW.author LIMIT 4)) = 3) BEGIN
   UPDATE part SET kind = 'signature' WHERE id = NEW.part_id AND kind <> 'signature';
   -- the third message: those before it too
   UPDATE part SET kind = 'signature'
