@@ -29,6 +29,7 @@ from relay.mail.reference import (
     is_reply_subject,
     split_prefixes,
 )
+from relay.mail.report import is_mail_system
 
 
 def find_inline(message: Message, directory: Directory, *, ours: bool, alone: bool) -> tuple[Original, str] | None:
@@ -127,8 +128,8 @@ def _customer(found: Forwarded, directory: Directory) -> tuple[Forwarded, list[s
     current = found
     for _ in range(MAX_DEPTH):
         author = current.author
-        if author is None or not directory.is_ours(author.address):
-            return current, notes
+        if author is None or not directory.is_ours(author.address) or is_mail_system(author.address):
+            return current, notes  # what a mail system of ours returns was handed in by nobody
         if any(not directory.is_ours(one.address) for one in (*current.to, *current.cc)):
             return current, notes
         if current.names and not is_forward_subject(current.subject):

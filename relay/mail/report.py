@@ -138,10 +138,11 @@ def read(message: Message) -> Report | None:
 
 def from_daemon(message: Message) -> bool:
     """Is the author a mail system? `postmaster` may be a person: another sign must say so too."""
-    return any(_is_daemon(one.address) or one.address.local_part.lower() == "postmaster" for one in message.author)
+    return any(is_mail_system(one.address) or one.address.local_part.lower() == "postmaster" for one in message.author)
 
 
-def _is_daemon(address: Address) -> bool:
+def is_mail_system(address: Address) -> bool:
+    """Does no person write from it: `MAILER-DAEMON`, Exchange's own address?"""
     local = address.local_part.lower()
     return local in _DAEMONS or local.startswith(_EXCHANGE)
 
@@ -150,7 +151,7 @@ def is_notice(message: Message) -> bool:
     """Is it a mail system's own notice, by its author and, where that may be a person, by its subject?"""
     if not message.author:
         return False
-    if any(_is_daemon(one.address) for one in message.author):
+    if any(is_mail_system(one.address) for one in message.author):
         return True
     return from_daemon(message) and key(message.subject[:200]).startswith(_BOUNCES)
 

@@ -20,6 +20,9 @@ DAMAGED = "outlook-cut"
 _REPORT_KINDS = {"ipnrn": "disposition-notification", "ipnnrn": "disposition-notification"}
 """Last word of the class of a report -> what it reports, else a delivery (RFC 6522)."""
 
+_RULES = ("ipm.note.rules.ooftemplate", "ipm.note.rules.replytemplate")
+"""Classes of what a mailbox answers by itself ([MS-OXORULE] 2.2.2.2): out of office, and a rule's reply."""
+
 
 def read(content: bytes, effort: Effort) -> Message | None:
     """The message in a .msg file; None when it is damaged beyond reading, or no mail (a contact, a draft).
@@ -42,6 +45,8 @@ def _message(note: Note, effort: Effort) -> Message:
     if kind.startswith("report."):
         reports = _REPORT_KINDS.get(kind.rpartition(".")[2], "delivery-status")
         header += f"Content-Type: multipart/report; report-type={reports}; boundary=none\r\n".encode()
+    elif kind.startswith(_RULES):
+        header += b"Auto-Submitted: auto-replied\r\n"
     told = parse(header + b"\r\n")
     text, html = internet.bodies(note.properties, effort)
     parts = tuple(internet.parts(note, effort))
