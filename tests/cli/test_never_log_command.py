@@ -114,6 +114,8 @@ def test_a_party_is_left_out_backwards_and_refile_and_rebuild_agree(office: Rela
     assert office.sql("SELECT count(*) FROM lead_message") == [[1]]
     assert "as it was" in office.run("refile", "1")
     assert WORD not in office.run("search", WORD)
+    office.run("never-log", "add", "@lead.example")
+    office.run("rebuild", "--verify", "--full")  # the message from before that entry differs, and rightly so
 
 
 def test_a_person_at_a_terminal_is_asked(office: Relay) -> None:
@@ -158,18 +160,12 @@ def test_the_list_is_kept_by_people_and_by_crms(office: Relay) -> None:
     assert office.sql("SELECT id FROM never_log") == [[1]]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "said"),
-    [
+def test_what_is_no_pattern_is_refused_with_what_to_write_and_our_own_domain_is_noted(office: Relay) -> None:
+    for pattern, said in (
         ("bank.example", "@bank.example for that domain alone, *.bank.example"),
         ("", "write an address"),
         ("law*@x.example", "write an address"),
         (CAPTURE, "capture address"),
-    ],
-)
-def test_what_is_no_pattern_is_refused_with_what_to_write(office: Relay, pattern: str, said: str) -> None:
-    assert said in office.run("never-log", "add", pattern, status=2)
-
-
-def test_our_own_domain_is_noted(office: Relay) -> None:
+    ):
+        assert said in office.run("never-log", "add", pattern, status=2)
     assert "mail among ourselves is not kept, all other mail is" in office.run("never-log", "add", "*.example.org")
