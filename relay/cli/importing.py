@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def import_mail(
     context: click.Context, path: tuple[str, ...], staff: str | None, everything: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Take old mail: mbox, Maildir, .eml, folders of them, Google Takeout.
+    """Take old mail: mbox, Maildir, .eml, folders, Google Takeout.
 
     PATH is a file or a folder; archives (.zip, .tgz) are read as they are downloaded. The same path again
     brings only what is new, so it may be interrupted, and run again to go on. May run beside the daemon:
