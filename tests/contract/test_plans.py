@@ -49,6 +49,10 @@ QUERIES = {
         "SELECT l.id, l.name, (SELECT max(originated_at) FROM lead_message x WHERE x.lead_id = l.id) FROM lead l ORDER BY l.id LIMIT 50",
         ["l", "x USING PRIMARY KEY (lead_id=?)"],
     ),
+    "last contact by people": (
+        "SELECT last_contact_at FROM lead_contact WHERE lead_id = 1",
+        ["l USING INTEGER PRIMARY KEY (rowid=?)", "lm USING PRIMARY KEY (lead_id=?)", "m USING INTEGER PRIMARY KEY (rowid=?)"],
+    ),
     "messages with or without a lead": (
         "SELECT m.id, lm.lead_id FROM message m LEFT JOIN lead_message lm ON lm.message_id = m.id ORDER BY m.originated_at DESC, m.id DESC LIMIT 50",
         ["m USING COVERING INDEX message_by_date", "lm USING COVERING INDEX lead_message_by_message (message_id=?)"],
