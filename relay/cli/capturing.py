@@ -49,6 +49,7 @@ def captured(
     from relay.cli.captured_page import captured_page, missing_page, share_lines
     from relay.cli.never_log_page import counted_lines
     from relay.cli.terminal import screen
+    from relay.cli.words import many
     from relay.store import handed_in, never_log
     from relay.store.facts import text_time
     from relay.store.finding import find_staff
@@ -82,6 +83,8 @@ def captured(
         names = staff_names(db, {row["staff_id"] for row in gaps})
         more = f"{asked} --missing" if len(gaps) > MISSING_SHOWN else ""
         lines += counted_lines(never_log.counted(db, start[:10], one), display, since=start[:10])
+        if one is None and (gone := handed_in.forgotten(db, start)):
+            lines += ["", display.paint(f"Taken back since {start[:10]}, with its copies: {many(gone, 'mail')}", "dim")]
         lines += share_lines(shares, display, since=start[:10])
         lines += missing_page(gaps[:MISSING_SHOWN], names, display, now, more=more)
     say(lines)

@@ -95,6 +95,9 @@ def _facts(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]
     yield "Database", f"{found['store']}, {octets(found['store_size'])}, write-ahead log {octets(found['wal_size'])}"
     for each in found["snapshots"]:
         yield "Read open", f"process {each['pid'] or '?'} ({each['program']}), {octets(each['behind'])} written since"
+    if found["erasures_since"]:
+        mails = f"{many(found['erasures_waiting'], 'mail')}, since {ago(found['erasures_since'], now)}"
+        yield "To be erased", mails
     size = found["vault_size"]
     yield "Vault", found["vault"] + (f", {octets(size)} in {many(found['vault_segments'], 'file')}" if size else "")
     if found["disk_free"] is not None:

@@ -23,6 +23,9 @@ WAL_WARNING = 256 * MIB
 SEARCH_WARNING = 300.0
 """Seconds that search may be behind: it is a second as a rule, minutes after an import."""
 
+ERASURE_WARNING = 3600.0
+"""Seconds that something taken back may still be legible in the vault, the log or the index: as a rule, a few."""
+
 RESTARTS_WARNING = 3
 """Deaths of a process in an hour: one may be chance, three have a reason."""
 
@@ -76,6 +79,12 @@ def _waiting(found: Mapping[str, Any], limits: Health, now: datetime, told: Judg
     behind = _seconds(found["search_waits_since"], now)
     if behind > SEARCH_WARNING:
         told.warning.append(f"search is {lasting(behind)} behind: see search.* and indexer.* in the log")
+    waited = _seconds(found.get("erasures_since"), now)
+    if waited > ERASURE_WARNING:
+        told.warning.append(
+            f"what was taken back has waited for {lasting(waited)} to be erased ({found['erasures_waiting']:,} in the "
+            "vault): see vault.not_erased in the log; does a program keep a read open?"
+        )
     if found["unparsed"]:
         told.warning.append(f"{found['unparsed']:,} of the last day's mail not readable: see mail.unparsed in the log")
 

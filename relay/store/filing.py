@@ -259,9 +259,12 @@ class Filing:
         return found
 
     def remove(self, messages: Iterable[int], alive: Callable[[], None] = lambda: None) -> int:
-        """Remove these messages (`removal`). Returns how many there were."""
+        """Take these messages back (`removal`). Returns how many there were."""
+        wanted = list(messages)
         with self._locked(alive):
-            return len(removal.remove(self._db, messages).messages)
+            for message in wanted:
+                removal.bury(self._db, message)
+            return len(removal.remove(self._db, wanted).messages)
 
     def settle(self, alive: Callable[[], None]) -> int:
         """Set right what a CRM's triggers could not, a little at a time. Returns 0 when nothing is left to do now."""

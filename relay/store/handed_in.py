@@ -56,6 +56,12 @@ def place(db: sqlite.Connection, envelope: int) -> Place | None:
     return (at[0], envelope) if at else None
 
 
+def forgotten(db: sqlite.Connection, since: str) -> int:
+    """Mails that were taken back since then, and copies of them that came and were dropped. Nobody knows whose."""
+    row = db.execute("SELECT count(*) FROM _vault_outcome WHERE outcome = 'forgotten' AND at >= ?", (since,)).fetchone()
+    return int(row[0])
+
+
 def missing(db: sqlite.Connection, *, staff: int | None = None, since: str = "", limit: int = 50) -> list[Row]:
     """Rows of the view `missing_message` seen from `since` on, newest first, with `lead_name` and `subject`."""
     return rows(

@@ -9,6 +9,7 @@ from typing import Any
 
 from relay import sqlite
 from relay.mail.envelope import VaultId
+from relay.store import erasures
 from relay.store.facts import read_time, text_time
 from relay.store.search import search_path
 from relay.store.share import share
@@ -47,6 +48,7 @@ def pulse(db: sqlite.Connection, now: datetime) -> dict[str, Any]:
     }
     found["unresolved"], found["unresolved_more"] = _unresolved(db)
     found["recent"] = _recent(db, now)
+    found["erasures_waiting"], found["erasures_since"] = erasures.oldest(db)
     found["unparsed"] = _unparsed(db, found["filed_up_to"], now)
     return found
 

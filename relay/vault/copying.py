@@ -68,3 +68,16 @@ def whole(path: Path) -> bool:
     """Is the segment in the file `path` intact and ours? For a copy that nobody uses."""
     with contextlib.closing(sqlite.alone(path)) as connection:
         return [row[0] for row in connection.execute("PRAGMA quick_check(1)")] == ["ok"]
+
+
+def erased_in(path: Path) -> int:
+    """How many mail objects of the segment in the file `path` were erased: one with more is another content, of the
+    same size. Raises a VaultError.
+    """
+    try:
+        with contextlib.closing(sqlite.connect(path, read_only=True)) as connection:
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'erased'").fetchone() is None:
+                return 0
+            return int(connection.execute("SELECT count(*) FROM erased").fetchone()[0])
+    except sqlite.Error as error:
+        raise explain(error, path) from error

@@ -20,7 +20,7 @@ from relay.lock import Lock, Taken
 from relay.mail.envelope import VaultId
 from relay.store.connection import open_store
 from relay.store.lineage import COPY, marks
-from relay.vault.copying import copy_segment
+from relay.vault.copying import copy_segment, erased_in
 from relay.vault.failure import VaultError
 from relay.vault.segment import Segment, must_not_be_half_restored, segments, sync_folder
 from relay.work.manifest import (
@@ -184,11 +184,13 @@ def _copy_vault(
     for segment in found:
         sealed = segment != found[-1]
         there = known.get(segment.path.name)
-        if sealed and there and _whole(folder / there.file, there, progress if check else None):
+        changed = sealed and there is not None and _erased_since(segment, folder / there.file)
+        if sealed and there and not changed and _whole(folder / there.file, there, progress if check else None):
             copies.append(there)
             kept += 1
             continue
-        name = segment.path.name if sealed else f"{segment.path.stem}.growing-{stamp}.db"
+        # A name of its own also for what was erased in since: the backup before is whole until this one is.
+        name = segment.path.name if sealed and not changed else f"{segment.path.stem}.growing-{stamp}.db"
         try:
             copies.append(_copy_one(segment, folder, f"{SEGMENTS}/{name}", sealed=sealed, progress=progress))
         except (FileNotFoundError, VaultError):
@@ -197,6 +199,14 @@ def _copy_vault(
             continue  # removed by retention meanwhile: all its mail is filed and old enough to go
         at("backup.segment_copied")
     return _Vault(tuple(copies), len(copies) - kept, kept)
+
+
+def _erased_since(segment: Segment, copy: Path) -> bool:
+    """Was mail in this sealed segment erased after it was copied? Then the copy must not keep it either."""
+    try:
+        return erased_in(segment.path) != erased_in(copy)
+    except VaultError:
+        return False  # gone or damaged: whoever copies it says so
 
 
 def _copy_one(segment: Segment, folder: Path, file: str, *, sealed: bool, progress: Progress) -> SegmentCopy:

@@ -58,8 +58,8 @@ def run(work: Work, *, at: Step = lambda _: None) -> int:
             lineage = opened.enter_context(
                 contextlib.closing(Lineage(work.store, work.vault, work.domains, work.capture))
             )
-            if lineage.begin(store.writing, daemon.beat) is not None:
-                behind_the_vault(store, reader, daemon.beat)
+            lineage.begin(store.writing, daemon.beat)
+            behind_the_vault(store, reader, daemon.beat)
             sweep = Sweep(work.store, store, reader, checkpointer)
             opened.enter_context(_clear_when_gone(note))
             filer = Filer(reader, store, note, alive=daemon.beat, at=at)
