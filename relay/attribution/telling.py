@@ -139,10 +139,10 @@ DEFECTS = {
     "too-many-originals": "more than 200 messages were attached; the rest was left out",
     "too-many-parties": "more than 2,000 addresses are on it; the rest was left out",
     "wrapper-has-other-parts": "the forward had files of its own beside the original; they are in the vault only",
-    "unknown-tag": "the capture address has a tag that says nothing we know",
+    "unknown-tag": "a tag says nothing we know, or names a lead or deal that is not here (yet)",
     "tag-not-ours": "an out+ or in+ tag names an address that is not ours; it was not believed",
     "tag-not-trusted": "an out+ or in+ tag came from a client that may not say so; it was not believed",
-    "tag-disagrees": "a tag names a lead that is not on the mail; it was not applied",
+    "tag-disagrees": "a tag names a lead that is not on the mail, or a second deal of one lead; it was not applied",
     "person-erased": "a person was taken out of it at her demand (`erase`), with her words where she wrote it",
     "text-not-kept": "it has no known lead, so only facts are kept ([filing] unknown); its text comes with a lead",
     # our own faults

@@ -56,18 +56,20 @@ def attach(
     leads: Sequence[int],
     *,
     deal: int | None = None,
+    only: bool = False,
     by: int | None = None,
 ) -> list[Decided]:
     """These messages are on these leads, whatever the rules say; a dismissal of theirs is taken back.
 
-    `deal` must be a deal of the one lead; `by` is staff.id of who decides. Raises RefusedError for a message that
-    is withdrawn and for a deal of another lead.
+    `only`: and on no other lead that they are on now, as when several share an address. `deal` must be a deal of
+    the one lead; `by` is staff.id of who decides. Raises RefusedError for a message that is withdrawn and for a
+    deal of another lead.
     """
     if deal is not None:
         (owner,) = db.execute("SELECT lead_id FROM deal WHERE id = ?", (deal,)).fetchone()
         if owner is None or [find_lead(db, str(owner))] != list(leads):
             raise RefusedError(f"deal {deal} belongs to lead {owner}; name exactly that lead")
-    return _decide(db, messages, leads, "attach", deal, by)
+    return _decide(db, messages, leads, "attach", deal, by, only=only)
 
 
 def detach(db: sqlite.Connection, messages: Sequence[int], lead: int, *, by: int | None = None) -> list[Decided]:
@@ -76,7 +78,14 @@ def detach(db: sqlite.Connection, messages: Sequence[int], lead: int, *, by: int
 
 
 def _decide(
-    db: sqlite.Connection, messages: Sequence[int], leads: Sequence[int], verdict: str, deal: int | None, by: int | None
+    db: sqlite.Connection,
+    messages: Sequence[int],
+    leads: Sequence[int],
+    verdict: str,
+    deal: int | None,
+    by: int | None,
+    *,
+    only: bool = False,
 ) -> list[Decided]:
     told: list[Decided] = []
     with writing(db):
@@ -91,20 +100,23 @@ def _decide(
                 )
             before = on(db, message)
             was_dismissed = verdict == "attach" and _undismiss(db, message, by)
-            for lead in leads:
+            words = [(lead, verdict, deal) for lead in leads]
+            if only:  # what only the thread gave goes by itself
+                words += [(x.lead, "detach", None) for x in before if x.lead not in leads and x.reason != "thread"]
+            for lead, said, of_deal in words:
                 # UPDATE, then INSERT: REPLACE would skip the delete triggers of a default connection.
                 changed = db.execute(
                     "UPDATE explicit_attribution SET verdict = ?, deal_id = ?, reason = 'person', decided_by = ?,"
                     " decided_at = ? WHERE message_id = ? AND lead_id = ?",
-                    (verdict, deal, by, now(), message, lead),
+                    (said, of_deal, by, now(), message, lead),
                 ).rowcount
                 if not changed:
                     db.execute(
                         "INSERT INTO explicit_attribution (message_id, lead_id, deal_id, verdict, decided_by)"
                         " VALUES (?, ?, ?, ?, ?)",
-                        (message, lead, deal, verdict, by),
+                        (message, lead, of_deal, said, by),
                     )
-                audit(db, verdict, "message", message, {"lead_id": lead, "deal_id": deal}, by)
+                audit(db, said, "message", message, {"lead_id": lead, "deal_id": of_deal}, by)
             told.append(Decided(message, before, on(db, message), was_dismissed))
     return told
 

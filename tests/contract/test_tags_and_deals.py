@@ -7,6 +7,7 @@ import json
 import pytest
 
 from relay.store import dealing
+from relay.store.decision import attach
 from relay.store.verify import verify
 from tests.store.definition import kept, whole
 from tests.store.mailroom import Mailroom, day
@@ -123,6 +124,17 @@ def test_a_tag_narrows_an_address_that_several_leads_share(mailroom: Mailroom, a
     anna("DELETE FROM explicit_attribution WHERE verdict = 'detach' AND lead_id = 3")
     mailroom.settle()
     assert [row[0] for row in leads(anna, tagged)] == [1, 3], "what a CRM takes back is not written again"
+
+
+def test_a_person_narrows_a_shared_address_and_moves_a_whole_thread(mailroom: Mailroom, anna: Stranger) -> None:
+    anna("INSERT INTO lead_address (lead_id, address) VALUES (1, 'info@x.example'), (3, 'info@x.example')")
+    thread = mailroom.thread()
+    made = [mailroom.message("info@x.example", "rep@own.example", thread=thread) for _ in range(2)]
+    attach(mailroom.db, made[:1], [3], only=True)
+    assert [[row[0] for row in leads(anna, each)] for each in made] == [[3], [1, 3]]
+    attach(mailroom.db, made, [2], only=True)
+    later = mailroom.message("p@private.example", "rep@own.example", thread=thread)
+    assert [[row[0] for row in leads(anna, each)] for each in (*made, later)] == [[2], [2], [2]]
 
 
 def test_of_two_tags_for_one_lead_the_first_deal_counts(mailroom: Mailroom, anna: Stranger) -> None:
