@@ -27,9 +27,10 @@ def secret(number: int, to: str = LAW, **named: object) -> bytes:
 
 @pytest.fixture
 def office(relay: Relay) -> Relay:
-    relay.run("staff", "add", "Bob", "bob@example.org")
-    relay.run("staff", "add", "Kim", "kim@example.org")
-    relay.run("lead", "add", "Anna", "anna@lead.example")
+    relay.sql("INSERT INTO staff (name) VALUES ('Bob'), ('Kim')")
+    relay.sql("INSERT INTO staff_address (staff_id, address) VALUES (1, 'bob@example.org'), (2, 'kim@example.org')")
+    relay.sql("INSERT INTO lead (name) VALUES ('Anna')")
+    relay.sql("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@lead.example')")
     return relay
 
 
@@ -163,7 +164,6 @@ def test_the_list_is_kept_by_people_and_by_crms(office: Relay) -> None:
 def test_what_is_no_pattern_is_refused_with_what_to_write_and_our_own_domain_is_noted(office: Relay) -> None:
     for pattern, said in (
         ("bank.example", "@bank.example for that domain alone, *.bank.example"),
-        ("", "write an address"),
         ("law*@x.example", "write an address"),
         (CAPTURE, "capture address"),
     ):
