@@ -80,7 +80,7 @@ def lead_page(row: Row, display: Screen, now: datetime) -> list[str]:
     }
     lines = [display.paint(neutral(row["name"] or "(no name)"), "bold")]
     lines += [display.paint(f"{label}:".ljust(14), "dim") + text for label, text in facts.items() if text]
-    for at, told in enumerate(each for health in row["address_health"] for each in _health(health)):
+    for at, told in enumerate(each for health in row["address_health"] for each in _health(health, now)):
         lines.append(display.paint(("Heard:" if at == 0 else "").ljust(14), "yellow") + told)
     for at, deal in enumerate(row["deals"]):
         told = f"{deal['id']}  {neutral(deal['title'] or '')}  {neutral(deal['outcome'] or deal['stage'] or 'open')}"
@@ -96,8 +96,8 @@ def _contact(row: Row, now: datetime) -> str:
     return ", ".join(said) or "none yet"
 
 
-def _health(row: Row) -> list[str]:
-    """What automatic mail says of an address, a sentence each."""
+def _health(row: Row, now: datetime) -> list[str]:
+    """What automatic mail says of an address, a sentence each. An absence that is over is no news."""
     address = neutral(row["address"])
     said = []
     if row["bounced_at"]:
@@ -105,7 +105,7 @@ def _health(row: Row) -> list[str]:
         said.append(f"mail to {address} failed for good on {row['bounced_at'][:10]}{reason}")
     if row["left_at"]:
         said.append(f"{address}: an automatic answer of {row['left_at'][:10]} says that the person left")
-    if row["absent_until"]:
+    if row["absent_until"] and row["absent_until"][:10] >= f"{now:%Y-%m-%d}":
         said.append(f"{address}: an automatic answer says absent until {row['absent_until'][:10]}")
     return said
 
