@@ -81,7 +81,7 @@ def import_mail(
             except ImportStopped as error:
                 raise click.ClickException(str(error)) from None
             opened.callback(way.close)
-            marks = Marks(folder, f"{int(everything)}-{sender}")
+            marks = Marks(folder, f"{everything} {sender} {_state(db, folder)}")
         run = _Run(
             Importer(way, lambda known_as: is_here(db, known_as), directory, everything=everything),
             Mailboxes(settings.capture.max_size, begin=marks.begin if marks else lambda _: 0),
@@ -160,6 +160,14 @@ class _Run:
     def _done(self, file: str) -> None:
         if self._marks is not None and file:
             self._marks.done(file)
+
+
+def _state(db: sqlite.Connection, folder: Path) -> str:
+    """Another one when relay.db or the vault was restored: what was taken then need not be here now."""
+    from relay.vault.segment import segments
+
+    (feed,) = db.execute("SELECT feed_id FROM contract").fetchone()
+    return f"{feed} {segments(folder)[-1].epoch}"
 
 
 def _address_of(db: sqlite.Connection, staff: str) -> str:

@@ -1,8 +1,9 @@
 """Marks: how far large mailboxes were read, so that an import that was interrupted goes on there.
 
-A mark is of one file as it is now: another inode, size or time of change, or other options, and it is read from its
-start, where the digests of what is here keep everything from being taken twice. So a mark may be lost, but never
-be wrong. It stands in the vault's folder, without the path: what people call their mailboxes is their own business.
+A mark is of one file as it is now, and of this relay.db and vault: another inode, size or time of change, other
+options, a restore, and it is read from its start, where the digests of what is here keep everything from being taken
+twice. So a mark may be lost, but never be wrong. It stands in
+the vault's folder, without the path: what people call their mailboxes is their own business.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import os
 import time
+from hashlib import sha256
 from pathlib import Path
 
 NAME = "import.marks"
@@ -23,11 +25,11 @@ KEPT = 100
 
 
 class Marks:
-    """The marks of one vault. `options`: whatever else decides what is taken."""
+    """The marks of one vault. `options`: whatever else decides what is taken and whether it is still here."""
 
     def __init__(self, folder: Path, options: str) -> None:
         self._path = folder / NAME
-        self._options = options
+        self._options = sha256(options.encode()).hexdigest()[:16]
         self._written = time.monotonic()
         self._marks: dict[str, int] = {}
         self._keys: dict[str, str] = {}
