@@ -208,6 +208,8 @@ def test_lists_and_pages_of_people(office):
 def test_a_colleague_with_a_lead_s_address_is_pointed_out(office):
     told = office.run("staff", "add", "Carl", "anna@lead.example")
     assert "note: anna@lead.example is an address of lead 1 too" in told
+    assert "staff-address: not so" in office.run("verify", status=1)
+    office.sql("DELETE FROM staff_address WHERE address = 'anna@lead.example'")  # or `verify` goes on saying so
 
 
 def test_what_is_not_there_is_answered_in_one_line_with_what_to_do(office):
