@@ -86,12 +86,13 @@ def _joined(texts: Sequence[str | None]) -> str | None:
 
 def _tnef(part: Part, around: Message, effort: Effort) -> Message | None:
     """What TNEF holds: its attachments; its text when the mail around it has none. None for no mail (a contact)."""
+    as_it_is = Message(parts=(part,), media_type=part.media_type, defects=(outlook.DAMAGED,))
     try:
         note = tnef.read(part.content)
     except Broken:
-        return None
+        return as_it_is
     if not (note.attachments or internet.is_mail(note) or internet.has_body(note.properties)):
-        return None
+        return as_it_is if note.cut else None
     text = html = ""
     if not (around.text or "").strip() and not around.html:
         text, html = internet.bodies(note.properties, effort)

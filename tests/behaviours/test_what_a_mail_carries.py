@@ -80,6 +80,7 @@ def test_21_a_winmail_dat_that_cannot_be_unpacked_is_kept(company):
         company.mail(company.at("anna"), BOB, attach=(("winmail.dat", "application/ms-tnef", broken),))
     )
     assert company.crm(PARTS, message) == [["winmail.dat", "attachment"]]
+    assert company.of(message, "defects") == '["outlook-cut"]'
 
 
 HOSTILE = {
