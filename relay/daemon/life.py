@@ -19,6 +19,7 @@ from relay.config.settings import Settings
 from relay.daemon import condition
 from relay.daemon.derived import directory, raise_descriptor_limit
 from relay.daemon.erasing import Erasing
+from relay.daemon.halves import AcceptingEnd, FilingEnd
 from relay.daemon.reloading import Change, Reread, reread
 from relay.daemon.signals import Signals
 from relay.daemon.telling import Telling
@@ -68,6 +69,8 @@ class Life:
         self._read = read
         self._at = at
         self._rejected = False
+        self._rereading = asyncio.Lock()
+        self._other: AcceptingEnd | None = None
         self._log = logs.log()
 
     async def run(self, ready: Ready | None) -> int:
@@ -82,6 +85,10 @@ class Life:
                 await self._begin_accepting(parts)
             for supervisor in self._kept:
                 supervisor.start()
+            if self._kept and not self._accept:
+                line = FilingEnd(self.settings.vault.path, self._kept[0].wake, self._take_over)
+                await line.start()
+                parts.push_async_callback(line.stop)
             watchdog = Watchdog(watchdog_seconds(os.environ), self.vault, self._condition)
             watchdog.start()
             parts.push_async_callback(watchdog.stop)
@@ -102,15 +109,22 @@ class Life:
     async def _begin_accepting(self, parts: AsyncExitStack) -> None:
         """The vault, and then whatever brings mail to it."""
         settings = self.settings
-        filer = self._kept[0] if self._kept else None
+        if self._kept:
+            wake = self._kept[0].wake
+        else:
+            self._other = AcceptingEnd(settings.vault.path)
+            wake = self._other.wake
         self.vault = vault = Vault.open(
             settings.vault.path,
             filed=filed_marks(settings.store.path, settings.vault.path),
             seal_after=sealed_after(settings.vault.keep),
-            on_commit=(lambda _: filer.wake()) if filer else None,
+            on_commit=lambda _: wake(),
             at=self._at,
         )
         parts.callback(vault.close)
+        if self._other is not None:
+            self._other.start()
+            parts.push_async_callback(self._other.stop)
         erasing = Erasing(vault, lambda: self.settings.store.path)
         erasing.start()
         parts.push_async_callback(erasing.stop)
@@ -172,6 +186,11 @@ class Life:
         while True:
             await signals.reload.wait()
             signals.reload.clear()
+            await self._take_over()
+
+    async def _take_over(self) -> None:
+        """Read the configuration again and go by it."""
+        async with self._rereading:
             notify("RELOADING=1", monotonic_usec())
             self._log.info("config.reloading")
             try:
@@ -207,6 +226,8 @@ class Life:
         ]
         try:
             await asyncio.gather(*(each.pause(FILER_GRACE) for each, _ in told))
+            if self._other is not None:
+                await self._other.reread(2 * FILER_GRACE)
             self.directory = directory(settings)
             if self.vault:
                 self.vault.seal_after(sealed_after(settings.vault.keep))

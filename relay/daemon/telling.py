@@ -51,7 +51,8 @@ class Telling:
     async def start(self) -> None:
         """Raises ListenerError."""
         endpoint = self._settings().health.listen
-        if endpoint is not None:
+        # Of two halves the one that accepts tells of both: that which files has no network.
+        if endpoint is not None and self._server is not None:
             self._listener = Listener(endpoint, self._report)
             await self._listener.start()
         await self._write(self.figures())

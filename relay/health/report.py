@@ -26,7 +26,11 @@ def report(settings: Settings, now: datetime, *, own: Figures | None = None) -> 
         found = look(settings, now, daemons)
     except StoreError as error:
         # An upgrade takes its minutes, and mail is accepted meanwhile: nobody needs to be woken.
-        upgrading = any(each.accepts and each.files for each in daemons) and awaits_upgrade(settings.store.path)
+        upgrading = (
+            any(each.accepts for each in daemons)
+            and any(each.files for each in daemons)
+            and awaits_upgrade(settings.store.path)
+        )
         return {
             "level": "warning" if upgrading else "critical",
             "problems": ["the database is being upgraded; mail is accepted and filed after it"]
