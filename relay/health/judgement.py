@@ -79,7 +79,7 @@ def _waiting(found: Mapping[str, Any], limits: Health, now: datetime, told: Judg
     behind = _seconds(found["search_waits_since"], now)
     if behind > SEARCH_WARNING:
         told.warning.append(f"search is {lasting(behind)} behind: see search.* and indexer.* in the log")
-    waited = _seconds(found.get("erasures_since"), now)
+    waited = _seconds(found["erasures_since"], now)
     if waited > ERASURE_WARNING:
         told.warning.append(
             f"what was taken back has waited for {lasting(waited)} to be erased ({found['erasures_waiting']:,} in the "

@@ -170,6 +170,7 @@ WELL = {
     "vault_free": 10 << 30, "wal_size": 0, "messages": 3, "unresolved": 1, "unresolved_more": False, "unparsed": 0, "leads": 2, "staff": 1,
     "last_capture_at": "2026-03-14T11:00:00.000Z", "last_vault_id": "00000000-3", "store": "/x/relay.db", "vault": "/x/vault",
     "store_size": 4096, "search_size": 4096, "vault_size": 4096, "vault_segments": 1, "search_waits_since": None, "snapshots": [], "writers": [],
+    "erasures_waiting": 0, "erasures_since": None,
     "quiet": [], "shares": [], "daemons": [], "not_seen": [], "recent": {"since": "2026-02-12T12:00:00.000Z", "messages": 4, "unresolved": 1},
 }  # fmt: skip
 DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
@@ -199,6 +200,12 @@ DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
             "the write lock is held by process ? (?)",
         ),
         ({"search_waits_since": "2026-03-14T11:00:00.000Z"}, "warning", "search is 1 h behind"),
+        ({"erasures_waiting": 2, "erasures_since": "2026-03-14T11:30:00.000Z"}, "ok", ""),
+        (
+            {"erasures_waiting": 2, "erasures_since": "2026-03-14T10:00:00.000Z"},
+            "warning",
+            "taken back has waited for 2 h to be erased (2 in the vault)",
+        ),
         ({"unparsed": 2}, "warning", "mail.unparsed in the log"),
         ({"daemons": [{**DAEMON, "restarts_recent": {"filer": 3}}]}, "warning", "the filer died 3 times in an hour"),
         (

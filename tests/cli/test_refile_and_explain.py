@@ -252,7 +252,7 @@ def named(pattern: str, *files: str) -> set[str]:
 def test_every_defect_has_a_sentence_and_stands_in_the_docs() -> None:
     reading = [f"mail/{name}.py" for name in ("header", "mime", "reading", "charset", "transfer", "fallback", "body")]
     reading += ["mail/signed.py", "mail/outlook/message.py"]
-    meaning = [f"attribution/{name}.py" for name in ("compose", "copied", "recovered", "party", "unknown")]
+    meaning = [f"attribution/{name}.py" for name in ("compose", "copied", "recovered", "party", "unknown", "tombstone")]
     given = named(r'defects\["([a-z0-9-]+)"|defects\.append\("([a-z0-9-]+)"', *reading)
     found = {name for pair in given for name in pair if name}
     found |= named(r'^[A-Z_0-9]+ = "([a-z0-9]+(?:-[a-z0-9]+)+|unparsable|encrypted)"$', *reading, *meaning)

@@ -9,6 +9,12 @@ from tests.store.mailroom import Mailroom
 
 AT = "2026-01-01T00:00:00.000Z"
 
+PART = (
+    "INSERT INTO blob VALUES ('d1', 'x'); INSERT INTO part (message_id, position, media_type, digest, kind) "
+    "VALUES (1, 1, 'image/png', 'd1', 'signature')"
+)
+ENVELOPE = f"INSERT INTO envelope (vault_id, message_id, route, received_at) VALUES ('0000000a-7', 1, 'bcc', '{AT}')"
+
 BROKEN = {
     "relation": "DELETE FROM lead_message",
     "relation ": f"INSERT INTO lead_message (lead_id, message_id, originated_at, reason) VALUES (9, 2, '{AT}', 'address')",
@@ -38,6 +44,11 @@ BROKEN = {
     "tag ": "INSERT INTO _disputed_tag (message_id, tag) VALUES (1, 'deal-7')",
     "tag-of-a-party": "INSERT INTO _disputed_tag (message_id, tag, lead_id) VALUES (1, 'lead-1', 1)",
     "staff-address": "INSERT INTO staff_address (staff_id, address) VALUES (1, 'anna@x.example')",
+    "logo": "INSERT INTO _picture VALUES (1, 1, 'd1', 'anna@x.example', 'inline')",
+    "logo ": f"{PART}; INSERT INTO _picture VALUES (1, 1, 'd1', 'anna@x.example', 'inline')",
+    "logo  ": f"{PART}; INSERT INTO _picture VALUES (1, 1, 'd1', 'someone-else@x.example', 'signature')",
+    "taken-back": f"{ENVELOPE}; INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('0000000a', 7, 'forgotten')",
+    "taken-back ": f"{ENVELOPE}; INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('0000000a', 7, 'dropped')",
     "schema": "DROP VIEW lead_timeline",
     "schema ": "ALTER TABLE lead ADD COLUMN color",
 }

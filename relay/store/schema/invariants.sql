@@ -208,6 +208,12 @@ SELECT o.epoch || '-' || o.number, 'no envelope'
  WHERE o.outcome IN ('filed', 'unparsed')
    AND NOT EXISTS (SELECT 1 FROM envelope e WHERE e.vault_id = o.epoch || '-' || o.number);
 
+-- taken-back: of mail that was taken back or dropped nothing is here, no envelope and so no message
+SELECT e.vault_id, e.message_id, o.outcome
+  FROM _vault_outcome o
+ CROSS JOIN envelope e ON e.vault_id = o.epoch || '-' || o.number
+ WHERE o.outcome IN ('forgotten', 'dropped');
+
 -- time: times of ours are times
 SELECT 'message' AS entity, id, originated_at AS at FROM message
  WHERE julianday(originated_at) IS NULL OR julianday(received_at) IS NULL
