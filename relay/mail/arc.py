@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from relay.mail import authres
@@ -83,16 +83,19 @@ def judge(found: Chain, keys: Mapping[str, PublicKey | None], fields: Sequence[F
     if found.broken:
         return Arc(Result.FAIL)
     newest = found.sets[-1]
-    sealer, instances = newest.seal.domain, len(found.sets)
+    claimed = Arc(
+        sealer=newest.seal.domain,
+        instances=len(found.sets),
+        passed=newest.says.passed() if newest.says else (),
+        sealed_at=newest.seal.signed_at,
+    )
     if any(keys.get(name, PublicKey(why="key-missing")) is None for name in found.key_names):
-        return Arc(Result.TEMPERROR, sealer, instances)
+        return replace(claimed, result=Result.TEMPERROR)
     if not _signed(newest.message, keys, fields, body_hash) or not all(
-        _sealed(found.sets[: at + 1], keys) for at in range(instances)
+        _sealed(found.sets[: at + 1], keys) for at in range(len(found.sets))
     ):
-        return Arc(Result.FAIL, sealer, instances)
-    said = newest.says.passed() if newest.says else ()
-    passed = tuple(dict.fromkeys(domain for method, domain in said if method in ("dkim", "dmarc")))
-    return Arc(Result.PASS, sealer, instances, passed)
+        return replace(claimed, result=Result.FAIL, passed=())
+    return replace(claimed, result=Result.PASS)
 
 
 def _signed(claim: Claim, keys: Mapping[str, PublicKey | None], fields: Sequence[Field], body_hash: BodyHash) -> bool:
@@ -135,7 +138,7 @@ def _relaxed(seal: Claim) -> Claim:
     """Seals are made over relaxed fields and have no c= to say so (§4.1.3)."""
     return Claim(
         field=seal.field, domain=seal.domain, selector=seal.selector, algorithm=seal.algorithm,
-        signature=seal.signature, relaxed_header=True, why=seal.why,
+        signature=seal.signature, relaxed_header=True, signed_at=seal.signed_at, why=seal.why,
     )  # fmt: skip
 
 

@@ -28,12 +28,25 @@ class Result(StrEnum):
     PERMERROR = "permerror"
 
 
+class Trust(StrEnum):
+    """What people are told of a mail's origin, in one word or two."""
+
+    PROVED = "proved"
+    """The author's domain vouches for this very message, or the author logged in here."""
+    VOUCHED = "vouched"
+    """A machine that we trust says who it is from."""
+    ADDRESS_ONLY = "address only"
+    """Whoever sent it knew a secret address; anybody may have written it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """One DKIM signature (RFC 6376). `domain`: d=; `selector`: s=; `bits`: of an RSA key, 0 where unknown.
 
     `result` is PASS only when all holds that we ask for (From signed, whole body, not expired, no SHA-1, key of 1024
     bits or more); POLICY when it verifies and one of these is missing. `why`: a short name when it is not PASS.
+    `signed_at`: its t=, else the Date that it signs; None: it does not tell. `aligned`: its domain is the author's, or
+    of the same organisation (as the author's domain wants it, DMARC's adkim); says nothing of `result`.
     """
 
     domain: str
@@ -43,14 +56,19 @@ class Signature:
     bits: int = 0
     signed_at: datetime | None = None
     why: str = ""
+    aligned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Spf:
-    """SPF (RFC 7208) of the reverse-path, of the HELO name where that is null. `domain`: the one that was asked."""
+    """SPF (RFC 7208) of the reverse-path, of the HELO name where that is null. `domain`: the one that was asked.
+
+    `aligned`: it is the author's, or of the same organisation (DMARC's aspf); says nothing of `result`.
+    """
 
     result: Result = Result.NONE
     domain: str = ""
+    aligned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +89,15 @@ class Dmarc:
 class Arc:
     """An ARC chain (RFC 8617). `result`: of the whole chain; `sealer`: d= of the newest seal; `instances`: its length.
 
-    `passed`: domains for which the newest sealer's own results say dkim=pass or dmarc=pass.
+    `passed`: (method, domain) of what the newest sealer's own results say passed: 'dkim', 'spf', 'dmarc'; worth
+    something only when `result` is PASS. `sealed_at`: t= of the newest seal, None without one.
     """
 
     result: Result = Result.NONE
     sealer: str = ""
     instances: int = 0
-    passed: tuple[str, ...] = ()
+    passed: tuple[tuple[str, str], ...] = ()
+    sealed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

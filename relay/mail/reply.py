@@ -105,9 +105,48 @@ CLIENT_NOT_ADMITTED = Reply(
 NO_CAPTURE_ADDRESS = Reply(
     550, "5.1.1", "no such capture address; only mail for the CRM's capture addresses is taken, check the spelling"
 )
+NOT_PROVED = Reply(
+    550,
+    "5.7.1",
+    "nothing proves that a registered sender wrote this mail; send it from your company account or use your personal "
+    "capture address",
+)
+"""The same for strangers and for our people at domains that are not ours: nobody learns who works here."""
+NOT_REGISTERED = Reply(
+    550, "5.7.1", "your address is not a registered sender here; ask your administrator to add it to your name"
+)
+SIGNATURE_OLD = Reply(550, "5.7.1", "this mail was signed more than 7 days ago; forward it in a new mail")
+DMARC_REJECT = Reply(
+    550,
+    "5.7.1",
+    "the domain in From wants mail refused that it has not signed (DMARC p=reject); send it from your company account",
+)
+NOT_THE_ACCOUNT = Reply(553, "5.7.1", "From must be an address of the person who logged in")
+NO_AUTHOR = Reply(550, "5.6.0", "the mail has no From field with an address; it needs exactly one")
+SEVERAL_AUTHORS = Reply(550, "5.6.0", "the mail has more than one From field or address; it needs exactly one")
+HEADER_TOO_LONG = Reply(552, "5.6.0", "the header of the mail is too long")
+TOO_MANY_HOPS = Reply(554, "5.4.6", "the mail has come over too many servers: it goes round in a loop")
+NULL_REVERSE_PATH = Reply(
+    550, "5.7.1", "no bounces and receipts for this capture address; send mail with your address as its sender"
+)
+DNS_NO_ANSWER = Reply(451, "4.7.5", "DNS did not answer when we looked for proof of the sender, please try again")
+
+
+def not_proved(domain: str) -> Reply:
+    """The same for a domain of ours, which is named unless it is a long one."""
+    if len(domain) > 40:
+        return NOT_PROVED
+    return Reply(
+        550,
+        "5.7.1",
+        f"no valid DKIM signature or SPF of {domain} on this mail; send it from your company account or use your "
+        "personal capture address",
+    )
+
 
 # -- trouble of ours, and limits: always try again later -------------------------------------------
 
+LATER = Reply(451, "4.3.0", "what is needed to decide cannot be read just now, please try again later")
 NO_MEMORY = Reply(452, "4.3.1", "too much mail in flight, please try again in a minute")
 NO_ROOM = Reply(452, "4.3.1", "storage is full, please try again later")
 SHUTTING_DOWN = Reply(421, "4.3.2", "restarting, please try again in a minute")
