@@ -24,7 +24,7 @@ from relay.attribution import admission
 from relay.attribution.admission import Decision
 from relay.capture import bounds
 from relay.capture.content import Content
-from relay.capture.house import House, Told
+from relay.capture.house import House, Told, unlimited
 from relay.mail import reply
 from relay.mail.envelope import Client
 from relay.mail.reply import Reply
@@ -82,7 +82,7 @@ class Connection(SMTP):
         self.transport.set_write_buffer_limits(high=bounds.WRITE_BUFFER)
         self._client, self._admitted = self._whom(transport)
         address = self._client.address
-        trusted = self._admitted.admitted
+        trusted = unlimited(self._admitted)
         self._bounds = house.trusted if trusted else house.stranger
         house.sessions.add(self)
         why = house.gate.enter(address, self._since, trusted=trusted)
@@ -104,7 +104,7 @@ class Connection(SMTP):
         return Client(address), self.house.admit(address)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self.house.gate.leave(self._client.address, trusted=self._admitted.admitted)
+        self.house.gate.leave(self._client.address, trusted=unlimited(self._admitted))
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -265,7 +265,7 @@ class Connection(SMTP):
                 due = now
             return due, reply.DATA_TOO_SLOW, "data-too-slow"
         idle = limit.idle
-        if not self._admitted.admitted and self.house.gate.crowded(bounds.STRESS):
+        if not unlimited(self._admitted) and self.house.gate.crowded(bounds.STRESS):
             idle = min(idle, bounds.STRESS_IDLE)
         due = self._heard + idle
         if limit.session is not None and self._since + limit.session < due:

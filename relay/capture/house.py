@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,11 +14,12 @@ from functools import lru_cache
 from typing import Any, Protocol, TypedDict
 
 from relay.attribution import admission
-from relay.attribution.admission import Decision
+from relay.attribution.admission import Decision, Rules
 from relay.attribution.directory import Directory
 from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
+from relay.capture.judge import Judge
 from relay.config.settings import Network
 from relay.log import TELLING, Tally
 from relay.mail import reply
@@ -27,6 +29,10 @@ Done = Callable[[VaultId | Exception], None]
 
 Put = Callable[[MailObject, Done], None]
 """Takes a mail object and tells `Done`, in the loop's thread, when it is on the disk or why it is not."""
+
+
+UPSTREAM = Decision("upstream-client")
+"""An MTA of ours that takes mail from the internet: each mail has to be proved, but there are no limits for it."""
 
 
 class Log(Protocol):
@@ -67,9 +73,12 @@ class House:
     budget: Budget
     gate: Gate
     at: Callable[[str], None]
+    rules: Rules = field(default_factory=Rules)
     trusted: Bounds = TRUSTED
     stranger: Bounds = STRANGER
     sessions: set[Guest] = field(default_factory=set)
+    judge: Judge | None = None
+    """Decides about mail from those without full trust; None: nothing is taken from them."""
     closing: bool = False
     emptied: Callable[[], None] | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(2))
@@ -80,6 +89,8 @@ class House:
     """Messages that were kept since the start."""
     octets: int = 0
     """Octets of them."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """Mail and recipients that were refused or put off, by reason."""
     replies: list[int] = field(default_factory=lambda: [0] * 256)
     """Replies by the first octet of their code: `replies[ord("4")]` were refusals for a time."""
     greeting: bytes = field(init=False)
@@ -93,10 +104,11 @@ class House:
     _telling: asyncio.TimerHandle | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.adopt(self.hostname, self.max_size, self.networks)
+        self.adopt(self.hostname, self.max_size, self.networks, self.rules)
 
-    def adopt(self, hostname: str, max_size: int, networks: tuple[Network, ...]) -> None:
+    def adopt(self, hostname: str, max_size: int, networks: tuple[Network, ...], rules: Rules) -> None:
         """Go by these from now on. Who is here already stays what they were when they came in."""
+        self.rules = rules
         self.hostname, self.max_size, self.networks = hostname, max_size, networks
         self.greeting = reply.greeting(self.hostname).wire
         self.lmtp_greeting = reply.lmtp_greeting(self.hostname).wire
@@ -104,7 +116,7 @@ class House:
         self.ehlo = reply.ehlo(self.hostname, self.max_size)
         self.too_large = reply.too_large(self.max_size)
         # The same few hosts come again and again; strangers push each other out.
-        self.admit = lru_cache(maxsize=1024)(lambda address: admission.client(address, networks))
+        self.admit = lru_cache(maxsize=1024)(lambda address: _client(address, networks, rules))
 
     def warn_now_and_then(self, now: float, event: str, *, why: str, **facts: Any) -> None:
         """Log something that strangers can bring about as often as they like: once a minute for each `why`."""
@@ -127,8 +139,24 @@ class House:
         for tally in self._tallies.values():
             tally.tell(now=True)
 
+    def turned_away(self, reason: str, told: Told, **facts: Any) -> None:
+        """Mail or a recipient is refused or put off: counted, and told."""
+        self.refusals[reason] += 1
+        self.tell("mail.refused", "session", reason, **told, **facts)
+
     def tell_all(self) -> None:
         """Tell the sums that are left: the end."""
         if self._telling is not None:
             self._telling.cancel()
         self._tell_sums()
+
+
+def _client(address: str, networks: tuple[Network, ...], rules: Rules) -> Decision:
+    """What a client is by its address alone."""
+    found = admission.client(address, networks)
+    return UPSTREAM if not found.admitted and rules.upstream(address) is not None else found
+
+
+def unlimited(client: Decision) -> bool:
+    """Is it a server of ours, which no limit on connections and sessions holds back?"""
+    return client is UPSTREAM or client.reason in admission.FULL_TRUST

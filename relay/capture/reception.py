@@ -17,11 +17,14 @@ from relay.capture.house import House
 from relay.mail import reply
 from relay.mail.address import Address
 from relay.mail.envelope import Envelope, MailObject, VaultId
+from relay.mail.origin import Origin
 from relay.mail.path import MailArgument
 from relay.mail.reply import Reply
 
 STEPS = ("session.handed_over", "session.replied")
 """Steps at which a test may stop the process: the message is with the vault; the 250 is with the kernel."""
+
+_RCPT_OK = reply.RCPT_OK.wire
 
 
 class Reception(Connection):
@@ -31,6 +34,7 @@ class Reception(Connection):
         super().__init__(house, loop)
         self._mail: MailArgument | None = None
         self._recipients: list[Address] = []
+        self._owners: list[int] = []  # staff.id of those whose personal addresses are among the recipients
         self._accepted = 0  # RCPT commands of this transaction that were answered 250, the same address twice included
         self._refusal: Reply | None = None  # of the message that is coming in
         self._octets = 0  # of the message that is with the vault
@@ -40,9 +44,17 @@ class Reception(Connection):
     def _forget_mail(self) -> None:
         self._mail = None
         self._recipients = []
+        self._owners = []
         self._accepted = 0
         self._refusal = None
         self._dated = None
+
+    def _take_recipient(self, path: Address) -> None:
+        """The mail is for this capture address too."""
+        self._accepted += 1
+        if path not in self._recipients:
+            self._recipients.append(path)
+        self._write(_RCPT_OK)
 
     def _for_each(self, wire: bytes) -> bytes:
         """The reply to a message: said once. In LMTP for each recipient."""
@@ -79,7 +91,7 @@ class Reception(Connection):
         if refusal is reply.NO_MEMORY:
             self._later(refusal, "memory", words)
         else:
-            self.house.tell("mail.refused", "session", "size", **self._told(), code=refusal.code)
+            self.house.turned_away("size", self._told(), code=refusal.code)
             self._refuse(refusal, words)
         if self.house.closing:
             self._leave(reply.SHUTTING_DOWN, "closing")
@@ -153,14 +165,18 @@ class Reception(Connection):
         self._become(Mode.DATA)
         self._go_on()
 
-    def _hand_over(self, octets: bytes) -> None:
-        """Give the message to the vault. Until it answers, input waits and the memory stays reserved."""
+    def _hand_over(self, octets: bytes, reason: str = "", origin: Origin | None = None) -> None:
+        """Give the message to the vault. Until it answers, input waits and the memory stays reserved.
+
+        `reason`: the rule that admitted it, if not the client alone; `origin`: what is known of where it comes from.
+        """
         house = self.house
         mail = self._mail
         assert mail is not None  # noqa: S101  for the type checker: DATA needs MAIL
         envelope = Envelope(
-            mail.path, tuple(self._recipients), self._client, house.clock(), self._admitted.reason, self._dated
-        )
+            mail.path, tuple(self._recipients), self._client, house.clock(), reason or self._admitted.reason,
+            self._dated, tuple(self._owners), origin,
+        )  # fmt: skip
         self._octets = len(octets)
         self._become(Mode.REPLY)
         self._in_vault = True

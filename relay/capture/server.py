@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from relay.attribution.admission import Rules, Upstream
 from relay.attribution.directory import Directory
 from relay.capture import bounds
 from relay.capture.bounds import STRANGER, TRUSTED, Bounds
@@ -23,6 +24,7 @@ from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.capture.house import House, Log, Put
 from relay.capture.importing import ImportSession, listen_in
+from relay.capture.judge import Judge
 from relay.capture.listener import BACKLOG, ListenError, endpoint_of, listen, take_inherited
 from relay.capture.lmtp import LmtpSession
 from relay.capture.memory import give_back
@@ -38,12 +40,21 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Since the start: connections, messages kept and their octets, replies by the class of their code ("4xx")."""
+    """Since the start: connections, messages kept and their octets, replies by the class of their code ("4xx"),
+    refused mail and recipients by reason.
+    """
 
     sessions: int
     accepted: int
     octets: int
     replies: Mapping[str, int]
+    refusals: Mapping[str, int]
+
+
+def rules(admission: Admission) -> Rules:
+    """The rules that [admission] states."""
+    upstreams = (Upstream(one.networks, one.authserv_id, one.client_certificate) for one in admission.upstream)
+    return Rules(tuple(upstreams), frozenset(admission.arc_sealers))
 
 
 def _ceiling() -> int:
@@ -57,7 +68,8 @@ class Server:
 
     `put` takes a mail object and a function that is told, in the loop's thread, the vault id once the mail
     is on the disk, or the exception. `room` tells whether mail may be taken at all. `directory` is asked
-    for each recipient. `at` is called at each of `relay.capture.reception.STEPS`.
+    for each recipient. `judge` decides about mail from those without full trust; None: nothing is taken from them.
+    `at` is called at each of `relay.capture.reception.STEPS`.
     """
 
     def __init__(
@@ -69,6 +81,7 @@ class Server:
         put: Put,
         directory: Callable[[], Directory],
         room: Callable[[], bool] = lambda: True,
+        judge: Judge | None = None,
         clock: Callable[[], datetime] = _now,
         log: Log | None = None,
         memory: int | None = None,
@@ -91,6 +104,8 @@ class Server:
             networks=admission.networks,
             put=put,
             room=room,
+            judge=judge,
+            rules=rules(admission),
             directory=directory,
             clock=clock,
             log=log or our_log(),
@@ -107,7 +122,7 @@ class Server:
         Where we listen stays as it is.
         """
         house = self._house
-        house.adopt(capture.hostname, capture.max_size, admission.networks)
+        house.adopt(capture.hostname, capture.max_size, admission.networks, rules(admission))
         house.gate.adopt(limits, _ceiling())
         if self._memory is None:
             # Never less: what large messages have reserved was reserved of the old size.
@@ -127,6 +142,7 @@ class Server:
             accepted=house.accepted,
             octets=house.octets,
             replies={f"{code}xx": house.replies[ord(code)] for code in "2345"},
+            refusals=dict(house.refusals),
         )
 
     @property

@@ -12,11 +12,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
-from relay.attribution import admission
+from relay.attribution import admission, personal
 from relay.capture import bounds
 from relay.capture.connection import Mode
+from relay.capture.deciding import Deciding
 from relay.capture.house import House
-from relay.capture.reception import Reception
 from relay.mail import reply
 from relay.mail.envelope import Client
 from relay.mail.path import has_control, mail_argument, rcpt_argument
@@ -25,12 +25,11 @@ from relay.mail.reply import Reply
 _HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"})
 _GO_AHEAD = reply.GO_AHEAD.wire
 _MAIL_OK = reply.MAIL_OK.wire
-_RCPT_OK = reply.RCPT_OK.wire
 _NOOP_OK = reply.NOOP_OK.wire
 _RESET_OK = reply.RESET_OK.wire
 
 
-class Session(Reception):
+class Session(Deciding):
     """One connection and the transactions on it."""
 
     _not_offered: ClassVar[frozenset[bytes]] = frozenset(
@@ -142,8 +141,8 @@ class Session(Reception):
         if self._mail is not None:
             self._refuse(reply.MAIL_IN_PROGRESS)
             return
-        if self._admitted.refusal is not None:
-            house.tell("mail.refused", "session", self._admitted.reason, **self._told())
+        if self._admitted.refusal is not None and house.judge is None:
+            house.turned_away(self._admitted.reason, self._told())
             self._refuse(self._admitted.refusal)
             return
         mail = mail_argument(argument)
@@ -169,17 +168,20 @@ class Session(Reception):
         if isinstance(path, Reply):
             self._refuse(path)
             return
-        decision = admission.recipient(path, self.house.directory())
+        directory = self.house.directory()
+        decision = admission.recipient(path, directory)
         if decision.refusal is not None:
-            self.house.tell("mail.refused", "session", decision.reason, **self._told())
+            self.house.turned_away(decision.reason, self._told())
             self._refuse(decision.refusal)
         elif self._accepted >= bounds.RECIPIENTS:
             self._refuse(reply.TOO_MANY_RECIPIENTS)
+        elif "me-" in path.local_part.lower() and personal.token_hashes(path, directory):
+            self._slowly(self._whose(path, directory))
+        elif self._mail.path is None and self._admitted.reason not in admission.FULL_TRUST:
+            self.house.turned_away("null-reverse-path", self._told())
+            self._refuse(reply.NULL_REVERSE_PATH)
         else:
-            self._accepted += 1
-            if path not in self._recipients:
-                self._recipients.append(path)
-            self._write(_RCPT_OK)
+            self._take_recipient(path)
 
     def _data_command(self, argument: str) -> None:
         if argument:
@@ -203,8 +205,12 @@ class Session(Reception):
     def _rarely(self, command: Awaitable[None]) -> None:
         """Let a coroutine answer; input waits until it has."""
         if self._count_idle():
-            self._become(Mode.REPLY)
-            self._rare = self.loop.create_task(self._finish(command))
+            self._slowly(command)
+
+    def _slowly(self, command: Awaitable[None]) -> None:
+        """The same for a command that brings mail nearer."""
+        self._become(Mode.REPLY)
+        self._rare = self.loop.create_task(self._finish(command))
 
     async def _finish(self, command: Awaitable[None]) -> None:
         try:

@@ -10,7 +10,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from relay.mail import origin
 from relay.mail.address import Address
+from relay.mail.origin import Origin
 
 WRITTEN_FORM = 1
 
@@ -43,7 +45,9 @@ class Envelope:
 
     `reverse_path` is None for the null reverse-path `<>` (RFC 5321 §4.5.5). `received_at` is an aware
     UTC time. `admitted_by` is the name of the admission rule that held. `dated`: when a mailbox received the mail,
-    by the mailbox's own word (imported mail only, an aware UTC time); None: it does not tell.
+    by the mailbox's own word (imported mail only, an aware UTC time); None: it does not tell. `owners`: staff.id of
+    those whose personal addresses are among the forward paths, which do not show them. `origin`: what is known of
+    where it came from; None for mail from those who have full trust, which is asked for nothing.
     """
 
     reverse_path: Address | None
@@ -52,6 +56,8 @@ class Envelope:
     received_at: datetime
     admitted_by: str
     dated: datetime | None = None
+    owners: tuple[int, ...] = ()
+    origin: Origin | None = None
 
     def encode(self) -> bytes:
         """The written form: JSON with short keys, versioned by `v`."""
@@ -66,6 +72,10 @@ class Envelope:
         }
         if self.dated is not None:
             form["dated"] = self.dated.timestamp()
+        if self.owners:
+            form["owners"] = self.owners
+        if self.origin is not None:
+            form["origin"] = self.origin.written()
         return _WRITE(form).encode("utf-8", "replace")
 
 
@@ -83,6 +93,8 @@ def decode(written: bytes) -> Envelope:
             received_at=datetime.fromtimestamp(form["at"], UTC),
             admitted_by=form["by"],
             dated=datetime.fromtimestamp(form["dated"], UTC) if "dated" in form else None,
+            owners=tuple(form.get("owners", ())),
+            origin=origin.read(form["origin"]) if "origin" in form else None,
         )
     except (KeyError, TypeError, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"not a written envelope: {error!r}") from error
