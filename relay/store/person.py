@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from relay import sqlite
 from relay.attribution.tombstone import PERSON_ERASED
-from relay.mail.address import Address
+from relay.mail.address import Address, forms
 from relay.store import merging, relation, removal
 from relay.store.people import RefusedError
 from relay.store.reading import Row, letter, rows
@@ -34,8 +34,10 @@ _MINE = "SELECT value FROM json_each(?1)"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`ids` and `addresses`: the address and its forms with a plus tag. Messages: `alone`, nobody else outside is on
-    them; `wrote`, she wrote them, to others too; `named`, others wrote them, and she is among the parties.
+    """`ids` and `addresses`: the address and its forms with a plus tag, the domain in letters and as `xn--`.
+
+    Messages: `alone`, nobody else outside is on them, or they are reports of a mail system about her address alone;
+    `wrote`, she wrote them, to others too; `named`, others wrote them, and she is among the parties or reported on.
     """
 
     ids: tuple[int, ...]
@@ -60,29 +62,62 @@ def find(db: sqlite.Connection, written: str, *, ours: bool = False) -> Person:
         (address.key,),
     ).fetchall()
     if not ours and db.execute(
-        "SELECT EXISTS (SELECT 1 FROM staff_address WHERE address_key = ?1) "
+        "SELECT EXISTS (SELECT 1 FROM staff_address WHERE address_key IN (SELECT value FROM json_each(?1))) "
         "OR EXISTS (SELECT 1 FROM _company_domain WHERE domain = ?2)",
-        (address.key, address.domain),
+        (json.dumps([form for form, _ in forms(address)]), address.domain),
     ).fetchone() != (0,):
         raise RefusedError(
             f"{address.key} is one of ours: the mail of our people is the company's (`staff leave` for who goes); "
             "take single messages back with `forget`"
         )
     ids = json.dumps([i for i, _ in found])
-    on = "SELECT DISTINCT ma.message_id FROM json_each(?1) w CROSS JOIN message_address ma ON ma.address_id = w.value"
-    others = f"EXISTS (SELECT 1 FROM _outside_party p WHERE p.message_id = m.id AND p.address_id NOT IN ({_MINE}))"
+    canonical = dict.fromkeys((address.key, *(each for _, each in found), *_reported(db, address)))
+    on = (
+        "SELECT ma.message_id FROM json_each(?1) w CROSS JOIN message_address ma ON ma.address_id = w.value "
+        "UNION SELECT r.message_id FROM json_each(?2) w CROSS JOIN _delivery_report r ON r.address = w.value"
+    )
+    hers = "(SELECT value FROM json_each(?2))"
+    # a report of a mail system about her: whoever sent it is a machine, and nobody else is on it
+    report = (
+        f"EXISTS (SELECT 1 FROM _delivery_report r WHERE r.message_id = m.id AND r.address IN {hers}) AND NOT EXISTS "
+        f"(SELECT 1 FROM _delivery_report r WHERE r.message_id = m.id AND r.address NOT IN {hers})"
+    )
+    others = (
+        f"EXISTS (SELECT 1 FROM _outside_party p WHERE p.message_id = m.id AND p.address_id NOT IN ({_MINE}) "
+        f"AND NOT (p.address IS m.author_address AND {report}))"
+    )
     wrote = f"EXISTS (SELECT 1 FROM address a WHERE a.address = m.author_address AND a.id IN ({_MINE}))"
-    told = db.execute(f"SELECT m.id, {others}, {wrote} FROM message m WHERE m.id IN ({on}) ORDER BY m.id", (ids,))
+    told = db.execute(
+        f"SELECT m.id, {others}, {wrote} FROM message m WHERE m.id IN ({on}) ORDER BY m.id",
+        (ids, json.dumps(list(canonical))),
+    )
     sorted_: dict[tuple[int, int], list[int]] = {}
     for message, with_others, author in told:
         sorted_.setdefault((with_others, author if with_others else 0), []).append(message)
     return Person(
         tuple(i for i, _ in found),
-        tuple(dict.fromkeys((address.key, *(each for _, each in found)))),
+        tuple(dict.fromkeys(form for each in canonical for form in (each, *_spellings(each)))),
         tuple(sorted_.get((0, 0), ())),
         tuple(sorted_.get((1, 1), ())),
         tuple(sorted_.get((1, 0), ())),
     )
+
+
+def _reported(db: sqlite.Connection, address: Address) -> list[str]:
+    """Of what addresses reports of mail systems tell that are this one: they may be on no message."""
+    local, _, domain = address.key.rpartition("@")
+    found = db.execute(
+        "SELECT DISTINCT address FROM _delivery_report "
+        "WHERE address = ?1 OR (address > ?2 || '+' AND address < ?2 || ',')",  # ',' comes next after '+'
+        (address.key, local),
+    )
+    return [each for (each,) in found if each == address.key or each.endswith(f"@{domain}")]
+
+
+def _spellings(canonical: str) -> list[str]:
+    """The spellings under which a CRM may have typed this very address, plus tag included."""
+    read = Address.read(canonical)
+    return [] if read is None else [form for form, rank in forms(read) if rank == 0]
 
 
 def take_out(db: sqlite.Connection, person: Person, messages: Iterable[int]) -> None:
@@ -153,6 +188,7 @@ def drop_address(db: sqlite.Connection, person: Person, *, leads: bool) -> None:
     db.execute(
         f"UPDATE envelope SET reverse_path = '', client = '' WHERE lower(reverse_path) IN ({_MINE})", (addresses,)
     )
+    db.execute(f"DELETE FROM envelope_recipient WHERE lower(forward_path) IN ({_MINE})", (addresses,))
     for table in tables_with("address"):
         if table not in ("address", "lead_address", "staff_address"):
             db.execute(f"DELETE FROM {table} WHERE address IN ({_MINE})", (addresses,))
@@ -190,7 +226,8 @@ def places(db: sqlite.Connection, person: Person) -> list[int]:
             "SELECT o.id FROM message o JOIN message_text t ON t.message_id = o.id WHERE o.thread_id IN "
             "(SELECT m.thread_id FROM message m WHERE m.id IN (SELECT value FROM json_each(?1))) "
             "AND o.id NOT IN (SELECT value FROM json_each(?2)) AND EXISTS (SELECT 1 FROM json_each(?3) w WHERE "
-            "instr(lower(t.subject || ' ' || t.text || ' ' || t.quoted || ' ' || t.html || ' ' || t.note), w.value)) "
+            "instr(lower(t.subject || ' ' || t.text || ' ' || t.quoted || ' ' || t.html || ' ' || t.note), w.value) "
+            "OR EXISTS (SELECT 1 FROM _delivery_report r WHERE r.message_id = o.id AND r.address = w.value)) "
             "ORDER BY o.id",
             (
                 json.dumps(person.messages),

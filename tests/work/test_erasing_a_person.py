@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mailbuilder import message
-from rereading_room import Room
+from rereading_room import CAPTURE, Room
 
 from relay.store import person as of
 from relay.store.connection import open_store
@@ -118,3 +118,92 @@ def test_an_export_has_every_message_with_words_copies_and_attachments(room: Roo
     assert base64.b64decode(wrote["parts"][0]["content"]) == b"QUARZUHR" * 500
     assert wrote["envelopes"][0]["vault_id"]
     assert {party["address"] for party in wrote["parties"]} >= {"anna@lead.example", "bob@example.org"}
+
+
+# -- every column in which an address may stand
+
+ADDRESS_STANDS_IN = {
+    "address.address", "_address_form.form", "lead_address.address", "message.author_address", "message.subject",
+    "message_text.subject", "message_text.text", "message_text.note", "envelope_note.note", "message.snippet",
+    "envelope.reverse_path", "_delivery_report.address", "_delivery_report.reason", "_absence.address",
+    "_picture.author", "_forwarded.author", "_address_health.bounce_reason", "message_address.display_name",
+    "_reference.internet_message_id", "message.internet_message_id", "part.filename", "thread.base_subject",
+    "_reference.base_subject", "_forwarded.base_subject", "message.author_name", "lead_address.address_key",
+    "_delivery_report.about", "blob.content", "part.content_id",
+}  # fmt: skip
+"""All columns in which an address stands as text once mail as below is filed: a new one belongs here, and is erased."""
+
+LETTERS = "zora@bücher.example"
+KEY = "zora@xn--bcher-kva.example"
+OF_HER = f"Zora <{KEY}>"
+
+
+def holding(room: Room, *words: str) -> set[str]:
+    """The columns of the whole schema in which one of these words stands, whatever their type."""
+    found = set()
+    for (table,) in room.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
+        for column in [name for (_, name, *_) in room.rows(f"PRAGMA table_xinfo({table})")]:
+            texts = room.rows(f"SELECT DISTINCT CAST({column} AS BLOB) FROM {table}")
+            if any(word.encode() in (text or b"").lower() for (text,) in texts for word in words):
+                found.add(f"{table}.{column}")
+    return found
+
+
+def bounce(*who: str, minute: int = 20, daemon: str = "mailer-daemon@mx.elsewhere.example") -> bytes:
+    groups = "".join(
+        f"Final-Recipient: utf-8; {each}\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 <{each}> unknown\r\n\r\n"
+        for each in who
+    )
+    return (
+        f"From: {daemon}\r\nTo: bob@example.org\r\nDate: Mon, 02 Mar 2026 10:{minute}:00 +0000\r\n"
+        f"Message-ID: <{minute}.b@mx.example>\r\nSubject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\nNo such user: {', '.join(who)}\r\n--b\r\n"
+        f"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n{groups}\r\n"
+        "--b\r\nContent-Type: text/rfc822-headers\r\n\r\nFrom: bob@example.org\r\nMessage-ID: <o@example.org>\r\n\r\n--b--\r\n"
+    ).encode()
+
+
+def test_her_address_stands_in_no_column_of_the_whole_schema(room: Room):
+    room.sql("INSERT INTO lead (id, name) VALUES (3, 'L')")
+    room.sql("INSERT INTO lead_address (lead_id, address) VALUES (3, ?)", LETTERS)
+    logo = b"\x89PNG\r\n\x1a\n" + b"x" * 3000
+    picture = message(
+        from_=OF_HER, to=["bob@example.org", "anna@lead.example"], subject="Mine", message_id="<p@xn--bcher-kva.example>",
+        text=f"I am {LETTERS}\n", fields={"In-Reply-To": "<o@example.org>"}, attach={f"{KEY}.png": logo, "image001.png": logo + b"x"},
+    ).replace(b"application/octet-stream", b"image/png")  # fmt: skip
+    forward = (
+        f"see {KEY}\n\n---------- Forwarded message ---------\nFrom: <{KEY}>\nDate: Mon, Mar 2, 2026 at 9:31 AM\n"
+        f"Subject: Of {KEY}\nTo: <bob@example.org>, <anna@lead.example>\n\nhi\n"
+    )
+    away = message(
+        OF_HER, "bob@example.org", subject="Automatic reply: Offer", message_id="<a@x.example>", date="Mon, 02 Mar 2026 10:30:00 +0000",
+        text="I am out of the office until 20 March 2026.\n", fields={"Auto-Submitted": "auto-replied"},
+    )  # fmt: skip
+    room.file(
+        message(to=[OF_HER, "anna@lead.example"], message_id="<o@example.org>"),
+        picture, away, bounce(KEY), bounce("zora+tag@xn--bcher-kva.example", minute=21), bounce(KEY, "x@y.example", minute=22),
+        sender=KEY,
+    )  # fmt: skip
+    room.file(message(to=CAPTURE, subject="Fwd: Question", text=forward, message_id="<f@example.org>"))
+    room.settle()
+    before = holding(room, LETTERS, KEY, "zora+tag@")
+    assert before >= {
+        "address.address", "_address_form.form", "lead_address.address", "message.author_address", "envelope.reverse_path",
+        "_delivery_report.address", "_delivery_report.reason", "_absence.address", "_picture.author", "_forwarded.author",
+        "message_text.text", "envelope_note.note", "part.filename",
+    }  # fmt: skip
+    assert before <= ADDRESS_STANDS_IN
+
+    with closing(open_store(room.path)) as db:
+        found = of.find(db, LETTERS)
+        assert (found.alone, found.wrote, found.named) == ((3, 4, 5), (2, 7), (1, 6))
+        assert of.places(db, found) == [6], "a report on others too stays, and names her"
+        erase(db, room.path.parent / "vault", found, leads=True)
+    room.settle()
+    assert holding(room, LETTERS, KEY, "zora+tag@") <= {"message_text.text", "message.snippet", "blob.content"}
+    mine = room.rows("SELECT message_id FROM part JOIN blob USING (digest) WHERE instr(content, CAST(? AS BLOB))", KEY)
+    assert set(mine) == {(6,)}, "what is left stands in the message that was told"
+    assert room.rows("SELECT id FROM message WHERE id <> 6") == [(1,), (2,), (7,)]
+    assert room.rows("SELECT count(*) FROM lead WHERE id = 3") == [(0,)]
+    room.verify()
