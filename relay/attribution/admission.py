@@ -154,7 +154,7 @@ def recipient(forward_path: Address, directory: Directory) -> Decision:
 
 def admit(facts: Facts, known: Known, rules: Rules, now: datetime) -> Decision:
     """May a mail be taken from a client without full trust? `now`: an aware time."""
-    malformed = _malformed(facts.heading)
+    malformed = malformed(facts.heading)
     if malformed is not None:
         return malformed
     case = _Case(facts, known, rules, now)
@@ -173,8 +173,8 @@ def _within(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
     return any(address in network for network in networks)
 
 
-def _malformed(heading: Heading) -> Decision | None:
-    """What no proof can mend."""
+def malformed(heading: Heading) -> Decision | None:
+    """The refusal of what no proof can mend, None when there is something to be proved. Ask it before DNS."""
     if heading.octets > LONGEST + 4 or heading.fields > MOST_FIELDS:
         return Decision("header-too-long", reply.HEADER_TOO_LONG)
     if heading.received > MOST_RECEIVED:

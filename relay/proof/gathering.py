@@ -16,12 +16,10 @@ from typing import Any, Self, TypeVar
 from relay.mail import arc, authres, dkim, dmarc, spf
 from relay.mail.address import Address
 from relay.mail.canonical import Field, body_digest, split
+from relay.mail.heading import LONGEST, Heading
 from relay.mail.proof import Arc, Dmarc, Proof, Result, Said, Signature, Spf
 from relay.mail.public_key import PublicKey, read_key
 from relay.proof.resolver import Resolver
-
-HEADER = 256 * 1024
-"""Octets of a header that are looked at; a longer one is refused before. (RFC 5322 knows no limit, real ones 20 KB.)"""
 
 SIGNATURES = 5
 """Signatures of one message that are verified, those of the author's organisation first: each costs a question."""
@@ -38,16 +36,23 @@ T = TypeVar("T")
 class Asked:
     """What is to be proved. `client`: an IP address; `helo`: what the client called itself.
 
-    `author`: the domain right of the @ in From, '' when there is not exactly one author. `authserv_id`: of the upstream
-    that handed it in and whose results are believed, '' for none.
+    `heading`: of the content, with exactly one author. `relayed`: an upstream handed it in, so the client is not who
+    sent it, and SPF says nothing; `authserv_id`: that upstream's, '' when its results are not believed.
     """
 
     client: str
     helo: str
     reverse_path: Address | None
     content: bytes
-    author: str
+    heading: Heading
+    relayed: bool = False
     authserv_id: str = ""
+
+    @property
+    def author(self) -> str:
+        """The author's domain, '' when there is not exactly one author."""
+        found = self.heading.author
+        return found.domain if found is not None else ""
 
 
 class Gatherer:
@@ -60,7 +65,7 @@ class Gatherer:
 
     async def gather(self, asked: Asked, now: datetime) -> Proof:
         """Everything, or as much as there was time for. Raises nothing that a stranger or DNS can bring about."""
-        fields, start = split(asked.content, HEADER)
+        fields, start = split(asked.content, LONGEST + 4)
         bodies = _Bodies(asked.content, start, self._large)
         claims = sorted(dkim.claims(fields), key=lambda each: not dmarc.aligned(each.domain, asked.author))[:SIGNATURES]
         chain = arc.chain(fields)
