@@ -154,9 +154,9 @@ def recipient(forward_path: Address, directory: Directory) -> Decision:
 
 def admit(facts: Facts, known: Known, rules: Rules, now: datetime) -> Decision:
     """May a mail be taken from a client without full trust? `now`: an aware time."""
-    malformed = malformed(facts.heading)
-    if malformed is not None:
-        return malformed
+    broken = malformed(facts.heading)
+    if broken is not None:
+        return broken
     case = _Case(facts, known, rules, now)
     decision = case.decide()
     if decision is not None:
