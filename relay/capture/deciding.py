@@ -25,6 +25,11 @@ AT_A_TIME = 5.0
 class Deciding(Reception):
     """A reception that asks the judge."""
 
+    _account: int | None = None
+    """staff.id of who logged in."""
+    _certificates: tuple[str, ...] = ()
+    """The names in the client's certificate, if it was verified, lower case."""
+
     def _hand_over(self, octets: bytes, reason: str = "", origin: Origin | None = None) -> None:
         if reason or self._admitted.reason in admission.FULL_TRUST:
             super()._hand_over(octets, reason, origin)
@@ -41,8 +46,9 @@ class Deciding(Reception):
             judge = house.judge
             assert judge is not None and mail is not None  # noqa: PT018, S101  MAIL was let through
             handed = Handed(
-                self._client, mail.path, tuple(self._recipients), tuple(self._owners), octets, now, self._name
-            )
+                self._client, mail.path, tuple(self._recipients), tuple(self._owners), octets, now, self._name,
+                self._account, self._certificates,
+            )  # fmt: skip
             judged = await asyncio.wait_for(judge.decide(handed), judge.deadline)
         except (CannotTell, TimeoutError) as error:
             house.warn_now_and_then(

@@ -22,7 +22,8 @@ class CannotTell(Exception):  # noqa: N818  no fault of anybody's: it is said to
 @dataclass(frozen=True, slots=True)
 class Handed:
     """A whole mail that waits to be decided about. `owners`: staff.id of each personal address among `forward_paths`.
-    `session`: its name in the log.
+    `session`: its name in the log. `account`: staff.id of who logged in. `certificates`: the names in the client's
+    certificate, if it was verified, lower case.
     """
 
     client: Client
@@ -32,6 +33,8 @@ class Handed:
     content: bytes
     received_at: datetime
     session: str
+    account: int | None = None
+    certificates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

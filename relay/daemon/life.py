@@ -20,12 +20,15 @@ from relay.daemon import condition
 from relay.daemon.derived import directory, raise_descriptor_limit
 from relay.daemon.erasing import Erasing
 from relay.daemon.halves import AcceptingEnd, FilingEnd
+from relay.daemon.judging import Judging
+from relay.daemon.knowledge import Knowledge
 from relay.daemon.reloading import Change, Reread, reread
 from relay.daemon.signals import Signals
 from relay.daemon.telling import Telling
 from relay.daemon.watchdog import Watchdog
 from relay.notify import monotonic_usec, notify, watchdog_seconds
 from relay.store.lineage import filed_marks
+from relay.store.logins import Logins
 from relay.vault.retention import sealed_after
 from relay.vault.writer import RESERVE, Vault
 from relay.work.supervisor import Supervisor
@@ -63,6 +66,7 @@ class Life:
         self.directory = directory(settings)
         self.vault: Vault | None = None
         self.server: Server | None = None
+        self.judging: Judging | None = None
         self._commands = commands
         self._kept = [Supervisor(name, command(settings)) for name, command in commands.items()]
         self._accept = accept
@@ -125,6 +129,9 @@ class Life:
         if self._other is not None:
             self._other.start()
             parts.push_async_callback(self._other.stop)
+        knowledge = Knowledge(settings.store.path)
+        parts.push_async_callback(knowledge.close)
+        self.judging = Judging(settings, knowledge, Logins(settings.store.path, settings.vault.path))
         erasing = Erasing(vault, lambda: self.settings.store.path)
         erasing.start()
         parts.push_async_callback(erasing.stop)
@@ -137,6 +144,7 @@ class Life:
             settings.limits,
             put=vault.hand_over,
             room=vault.has_room,
+            judge=self.judging,
             directory=lambda: self.directory,
             at=self._at,
         )
@@ -234,6 +242,8 @@ class Life:
             if self.server:
                 raise_descriptor_limit(settings.limits.connections)
                 self.server.adopt(settings.capture, settings.admission, settings.limits)
+            if self.judging:
+                self.judging.adopt(settings)
         finally:
             for each, command in told:
                 each.resume(command)
