@@ -136,12 +136,15 @@ def open_crm() -> Iterator[Callable[[str], str]]:
     must(crm.wait() == 0, "a CRM's connection stayed open all the time")
 
 
-def active() -> str:
-    return run("systemctl", "is-active", "bcc-relay.service")
+UNIT, FILER = "bcc-relay.service", "bcc-relay-filer.service"
 
 
-def main_pid() -> int:
-    return int(run("systemctl", "show", "-P", "MainPID", "bcc-relay.service"))
+def active(unit: str = UNIT) -> str:
+    return run("systemctl", "is-active", unit)
+
+
+def main_pid(unit: str = UNIT) -> int:
+    return int(run("systemctl", "show", "-P", "MainPID", unit))
 
 
 def rights() -> None:
@@ -180,6 +183,33 @@ def rights() -> None:
     until(lambda: count() == 3, "LMTP takes mail of a user in bcc-relay-mta, and of nobody else")
 
 
+def halves() -> None:
+    """The half that reads what strangers wrote has no network, and neither half needs the other."""
+    spaces = [Path(f"/proc/{main_pid(unit)}/ns/net").readlink() for unit in (UNIT, FILER)]
+    must(spaces[0] != spaces[1], "the service that files has a network of its own, with nothing in it")
+    before, filed = main_pid(FILER), count()
+    run("systemctl", "stop", FILER, ok=True)
+    send(90)
+    must(count() == filed, "without it mail is accepted and waits")
+    run("systemctl", "start", FILER, ok=True)
+    until(lambda: count() == filed + 1, "and is filed when it is back")
+    os.kill(main_pid(FILER), 9)
+    until(lambda: active(FILER) == "active" and main_pid(FILER) not in (0, before), "killed, it is back")
+    before = main_pid(FILER)
+    run("systemctl", "restart", UNIT, ok=True)
+    until(lambda: main_pid(FILER) not in (0, before) and active(FILER) == "active", "a restart is one of both")
+    before = main_pid(FILER)
+    config = Path("/etc/bcc-relay/bcc-relay.toml")
+    was = config.read_text()
+    config.write_text(was.replace('addresses = ["', 'addresses = ["new@relay.acme.example", "'))
+    send(91)  # the line between them is there again
+    run("systemctl", "reload", UNIT, ok=True)
+    until(lambda: "config.reloaded" in run("journalctl", f"_PID={before}", "-o", "cat"), "and so is a reload")
+    must(main_pid(FILER) == before, "which restarts neither")
+    config.write_text(was)
+    run("systemctl", "reload", UNIT, ok=True)
+
+
 def life() -> None:
     """What systemd does for it."""
     before = main_pid()
@@ -211,10 +241,10 @@ def life() -> None:
     for name in ("key", "certificate"):
         (credentials / f"bcc-relay.tls.{name}").unlink()
     run("systemctl", "restart", "bcc-relay.service", ok=True)
-    journal = run("journalctl", "-u", "bcc-relay", "-o", "cat", "--no-pager")
+    journal = run("journalctl", "-u", "bcc-relay*", "-o", "cat", "--no-pager")
     for word in ("Traceback", "cannot_work", "Operation not permitted"):
         must(word not in journal, f"no {word} in the journal", journal[-3000:])
-    for unit in ("bcc-relay.service", "bcc-relay-maintain.service"):
+    for unit in (UNIT, FILER, "bcc-relay-maintain.service"):
         told = run("systemd-analyze", "verify", unit, ok=True)
         must(not told, f"systemd finds nothing to say about {unit}", told)
 
@@ -272,6 +302,7 @@ def installer() -> None:
         must(word in told, f"it ends with {word}", told)
     must("bcc-relay" in run("man", "-w", "bcc-relay"), "the manual page is found")
     rights()
+    halves()
     life()
     config = Path("/etc/bcc-relay/bcc-relay.toml")
     config.write_text(config.read_text() + "# edited\n")
@@ -345,6 +376,7 @@ def package() -> None:
     config.write_text(mine + "# edited\n")
     run("systemctl", "restart", "bcc-relay.service", ok=True)
     rights()
+    halves()
     life()
     newer = Path("/tmp/newer")
     run("dpkg-deb", "-R", str(deb), str(newer), ok=True)

@@ -46,7 +46,8 @@ def test_the_services_are_exposed_no_more_than_they_must_be(units: Path, service
     )
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told.stdout)
     assert found, told.stderr
-    assert float(found[1]) <= 1.2
+    # Who reads what strangers wrote has no network; the maintenance reads it too.
+    assert float(found[1]) <= (1.2 if service == "bcc-relay.service" else 0.5)
 
 
 def test_every_unit_is_installed_packaged_and_removed() -> None:
@@ -61,7 +62,39 @@ def test_sockets_have_the_names_that_the_daemon_looks_for() -> None:
         unit.name: re.search(r"^FileDescriptorName=(.*)$", unit.read_text(), re.MULTILINE)[1]
         for unit in UNITS.glob("*.socket")
     }
-    assert named == {"bcc-relay.socket": "smtp", "bcc-relay-lmtp.socket": "lmtp"}
+    assert named == {
+        "bcc-relay.socket": "smtp",
+        "bcc-relay-lmtp.socket": "lmtp",
+        "bcc-relay-submissions.socket": "submissions",
+    }
+
+
+def settings(unit: str) -> dict[str, list[str]]:
+    """Key -> values, of all sections."""
+    found: dict[str, list[str]] = {}
+    for key, value in re.findall(r"^(\w+)=(.*)$", (UNITS / unit).read_text(), re.MULTILINE):
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def test_who_reads_what_strangers_wrote_has_no_network() -> None:
+    filer = settings("bcc-relay-filer.service")
+    assert filer["ExecStart"][0].endswith("bcc-relay serve --only file")
+    assert (filer["PrivateNetwork"], filer["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX"])
+    assert settings("bcc-relay.service")["ExecStart"][0].endswith("bcc-relay serve --only accept")
+
+
+def test_the_halves_come_and_go_together_and_who_files_knows_a_new_configuration_first() -> None:
+    filer, accepting = settings("bcc-relay-filer.service"), settings("bcc-relay.service")
+    assert filer["PartOf"] == filer["Before"] == ["bcc-relay.service"]
+    assert "bcc-relay-filer.service" in accepting["Wants"][0].split()
+    for key in ("User", "Group", "UMask", "StateDirectory", "StateDirectoryMode"):
+        assert filer[key] == accepting[key]
+
+
+def test_neither_half_is_given_up_for_good() -> None:
+    for unit in ("bcc-relay.service", "bcc-relay-filer.service"):
+        assert (settings(unit)["Restart"], settings(unit)["StartLimitIntervalSec"]) == (["always"], ["0"])
 
 
 @pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="needs systemd-sysusers")
