@@ -6,6 +6,8 @@ and default settings, which is what a CRM is. Waiting is a condition on the data
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -147,10 +149,30 @@ class Relay:
         assert "Traceback" not in err, err
         return out + err
 
+    def say(self, *words: str, status: int | None = 0) -> str:
+        """What `run` does, in this process: a tenth of the time, for tests in which the process is not the point."""
+        from relay.cli.program import run
+
+        if os.geteuid() == 0 and any(path.exists() and path.stat().st_uid for path in (self.vault, self.database)):
+            return self.run(*words, status=status)  # root becomes the owner of the data, and this process must not
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        stdin, sys.stdin = sys.stdin, io.StringIO()  # nobody to be asked
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                given = run(["-c", str(self.file), *words])
+        finally:
+            sys.stdin = stdin
+        told = ""
+        for stream in (out, err):
+            stream.flush()
+            told += stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        assert status is None or given == status, f"{words}: {given}\n{told}"
+        return told
+
     def verify(self) -> None:
         """Every test ends with it: the database keeps its promises."""
         if self.database.exists():
-            self.run("verify")
+            self.say("verify")
 
 
 def _environment() -> dict[str, str]:
