@@ -13,6 +13,7 @@ from dataclasses import replace
 from relay.attribution.direction import AUTHOR_OURS, NO_OTHER_PARTY, ONLY_OURS
 from relay.attribution.party import MAX_PARTIES
 from relay.attribution.record import Party, Record, Role, Verdict
+from relay.attribution.recovered import MAX_NOTE
 
 
 def united(best: Record, copies: Iterable[Record], kept: Sequence[Party] = (), reason: str = "") -> Record:
@@ -39,3 +40,8 @@ def with_blind(parties: tuple[Party, ...], others: Sequence[Party]) -> tuple[Par
 def with_verdict(verdict: Verdict, other: Verdict) -> Verdict:
     """Mail of ours that seemed to be among us, and went outside by the word of another copy."""
     return other if verdict in (ONLY_OURS, NO_OTHER_PARTY) and other == AUTHOR_OURS else verdict
+
+
+def together(notes: Iterable[str]) -> str:
+    """What several colleagues wrote above their copies, as one text: each thing once, in the order of its coming."""
+    return "\n\n".join(dict.fromkeys(note for note in notes if note))[:MAX_NOTE]

@@ -1,0 +1,219 @@
+"""Forwarded: what is stored of messages that may be one, of which one or both are known from a forward's text only.
+
+Decided in `attribution.likeness`. Here: looking for candidates, with an index for each direction. A forward finds
+mail by its author's address and the date (the index of timelines), a mail finds forwards in a table that has
+nothing else. So a batch of mail costs one look at a small index, whatever the size of the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from relay import sqlite
+from relay.attribution.likeness import (
+    UNREAD,
+    ZONES,
+    Letter,
+    is_forwarded,
+    is_outgoing,
+    letter,
+    nearest,
+    same_mail,
+)
+from relay.attribution.record import Record
+from relay.attribution.wording import LENGTH
+from relay.mail.envelope import VaultId
+from relay.store.rows import Batch, read_time, text_time
+
+CANDIDATES = 20
+"""Messages of one author under one subject that are compared, the newest first."""
+
+NEAR = 500
+"""Messages of one author that are looked through for one forward: programs send thousands a day, people do not."""
+
+SLACK = timedelta(minutes=1)
+
+
+class Alike:
+    """The messages that a batch of records may be copies of, those of the batch itself among them."""
+
+    def __init__(self, db: sqlite.Connection, records: Sequence[Record]) -> None:
+        self._domains = frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
+        self._known: dict[tuple[str, str], list[Letter]] = {}
+        self.undecided: set[tuple[VaultId, int]] = set()
+        """(mail object, position) of records that are copies, if a text that is not kept says so."""
+        found = [one for record in records if (one := self._letter(record))]
+        for one in stored(db, found):
+            self._known.setdefault(one.key, []).append(one)
+
+    def _letter(self, record: Record, message: int = 0) -> Letter | None:
+        return letter(record, message, self._domains)
+
+    def find(self, record: Record) -> int | None:
+        """The message of which this is a copy, None: no such."""
+        one = self._letter(record)
+        candidates = self._known.get(one.key) if one else None
+        if one is None or not candidates:
+            return None
+        found = nearest(one, candidates)
+        if found is None and any(same_mail(one, other) is None for other in candidates):
+            self.undecided.add((record.vault_id, record.position))
+        return found
+
+    def add(self, record: Record, message: int) -> None:
+        """The record was given its message; what comes later in the batch may be a copy of it."""
+        one = self._letter(record, message)
+        if one is None:
+            return
+        known = self._known.setdefault(one.key, [])
+        before = next((at for at, other in enumerate(known) if other.message == message), None)
+        if before is None:
+            known.append(one)
+        elif known[before].forwarded and not one.forwarded:
+            known[before] = one  # the original is there: no other mail can be it
+
+
+def stored(db: sqlite.Connection, letters: Sequence[Letter]) -> list[Letter]:
+    """The stored messages that any of these may be copies of, each once."""
+    keys = sorted({one.key for one in letters})
+    ids = {
+        message
+        for (message,) in db.execute(
+            "SELECT f.message_id FROM json_each(?) w CROSS JOIN _forwarded f ON f.message_id IN "
+            "(SELECT n.message_id FROM _forwarded n WHERE n.author = w.value ->> 0 AND n.base_subject = w.value ->> 1 "
+            "ORDER BY n.message_id DESC LIMIT ?)",
+            (json.dumps(keys), CANDIDATES),
+        )
+    }
+    for one in letters:
+        if one.forwarded:
+            ids.update(_of_author(db, one))
+    return list(read(db, sorted(ids)))
+
+
+def _of_author(db: sqlite.Connection, one: Letter) -> list[int]:
+    """Mail by the author of a forward, under its subject and about its date."""
+    first, last = (one.at - ZONES, one.at + ZONES) if one.dated else (one.at - UNREAD, one.at + SLACK)
+    rows = db.execute(
+        "SELECT n.message_id FROM (SELECT ma.message_id, ma.role, ma.originated_at FROM address a CROSS JOIN "
+        "message_address ma ON ma.address_id = a.id WHERE a.address = ?1 AND ma.originated_at BETWEEN ?2 AND ?3 "
+        "ORDER BY ma.originated_at DESC LIMIT ?5) n CROSS JOIN message m ON m.id = n.message_id "
+        "LEFT JOIN thread t ON t.id = m.thread_id WHERE n.role = 'from' AND coalesce(t.base_subject, '') = ?4 "
+        "ORDER BY abs(julianday(n.originated_at) - julianday(?6)), n.message_id LIMIT ?7",
+        (one.author, text_time(first), text_time(last), one.base_subject, NEAR, text_time(one.at), CANDIDATES),
+    )
+    return [message for (message,) in rows]
+
+
+def read(db: sqlite.Connection, messages: Sequence[int]) -> Iterator[Letter]:
+    """What is stored of these messages, of those that have an author."""
+    if not messages:
+        return
+    ids = json.dumps(messages)
+    named: dict[int, list[tuple[str, bool]]] = {}
+    for message, address, outside in db.execute(
+        "SELECT ma.message_id, a.address, a.domain NOT IN (SELECT domain FROM _company_domain) FROM json_each(?) w "
+        "CROSS JOIN message_address ma ON ma.message_id = w.value CROSS JOIN address a ON a.id = ma.address_id "
+        "WHERE ma.role IN ('to', 'cc', 'bcc')",
+        (ids,),
+    ):
+        named.setdefault(message, []).append((address, bool(outside)))
+    rows = db.execute(
+        "SELECT m.id, m.author_address, coalesce(t.base_subject, ''), m.originated_at, m.date_source, m.direction, "
+        "m.automatic IS NOT NULL, EXISTS (SELECT 1 FROM _forwarded f WHERE f.message_id = m.id), "
+        "coalesce((SELECT o.written_date FROM envelope e JOIN envelope_original o ON o.envelope_id = e.id "
+        "WHERE e.message_id = m.id ORDER BY e.id LIMIT 1), ''), "
+        "CASE WHEN EXISTS (SELECT 1 FROM _facts_only b WHERE b.message_id = m.id) THEN NULL "
+        "ELSE substr(CASE x.text WHEN '' THEN x.quoted ELSE x.text END, 1, ?) END "
+        "FROM json_each(?) w CROSS JOIN message m ON m.id = w.value LEFT JOIN thread t ON t.id = m.thread_id "
+        "LEFT JOIN message_text x ON x.message_id = m.id WHERE m.author_address IS NOT NULL AND m.status = 'filed'",
+        (LENGTH, ids),
+    )
+    for message, author, subject, at, source, direction, automatic, forwarded, written, text in rows:
+        recipients = named.get(message, ())
+        yield Letter(
+            message,
+            author,
+            subject,
+            read_time(at),
+            dated=source != "received",
+            written=written,
+            recipients=frozenset(address for address, _ in recipients),
+            outside=frozenset(address for address, outside in recipients if outside),
+            outgoing=is_outgoing(direction),
+            automatic=bool(automatic),
+            forwarded=bool(forwarded),
+            text=text,
+        )
+
+
+def apart(db: sqlite.Connection, record: Record, source: Record) -> bool:
+    """Is what was filed as a copy of `source` another message, as far as a forward's text tells?"""
+    domains = frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
+    one, other = letter(record, 0, domains), letter(source, 0, domains)
+    return one is None or other is None or not same_mail(one, other)
+
+
+def like(db: sqlite.Connection, message: int, record: Record, at_hand: Mapping[int, Record]) -> int | None:
+    """The message that this one turns out to be. `at_hand`: messages whose mail has just been read."""
+    domains = frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
+    one = letter(record, message, domains)
+    if one is None:
+        return None
+    others = []
+    for other in stored(db, [one]):
+        if other.message == message:
+            continue
+        seen = at_hand.get(other.message)
+        others.append(other if seen is None else replace(other, text=seen.text or seen.quoted))
+    return nearest(one, others)
+
+
+def undecided(db: sqlite.Connection, message: int) -> list[int]:
+    """Messages that may be this one, if only texts that are not kept could be seen."""
+    found = []
+    for one in read(db, [message]):
+        found += [o.message for o in stored(db, [one]) if o.message != message and same_mail(one, o) is None]
+    return found
+
+
+def write(db: sqlite.Connection, fresh: Iterable[tuple[int, Record]]) -> None:
+    """Note which of these new messages are known from a forward's text only."""
+    db.executemany(
+        "INSERT INTO _forwarded (message_id, author, base_subject) VALUES (?, ?, ?)",
+        [(i, r.author.key, r.base_subject) for i, r in fresh if is_forwarded(r) and r.author],
+    )
+
+
+def replace_mark(db: sqlite.Connection, message: int, record: Record) -> None:
+    """The same for one that was read again."""
+    query = "SELECT author, base_subject FROM _forwarded WHERE message_id = ?"
+    wanted = (record.author.key, record.base_subject) if is_forwarded(record) and record.author else None
+    if db.execute(query, (message,)).fetchone() != wanted:
+        db.execute("DELETE FROM _forwarded WHERE message_id = ?", (message,))
+        write(db, [(message, record)])
+
+
+def take_over(db: sqlite.Connection, batch: Batch) -> None:
+    """The original of a message that was known from forwards has come: it is recognised by its own keys from now on.
+
+    What it says is read when the message is read again.
+    """
+    for message, record in batch.copies():
+        if is_forwarded(record):
+            continue
+        if db.execute("DELETE FROM _forwarded WHERE message_id = ?", (message,)).rowcount:
+            db.execute("UPDATE message SET internet_message_id = ? WHERE id = ?", (record.message_id, message))
+            db.execute(
+                "UPDATE _identity SET fingerprint = ?, nameless = ? WHERE message_id = ?",
+                (record.fingerprint, record.message_id is None, message),
+            )
+
+
+def merged(db: sqlite.Connection, old: int, into: int) -> None:
+    """Before a message becomes another one: what is known from a mail is no longer known from forwards only."""
+    if not db.execute("SELECT 1 FROM _forwarded WHERE message_id = ?", (old,)).fetchone():
+        db.execute("DELETE FROM _forwarded WHERE message_id = ?", (into,))
