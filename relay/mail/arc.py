@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 
 from relay.mail import authres
 from relay.mail.canonical import Field, header
-from relay.mail.dkim import LONGEST, BodyHash, Claim, claim_of, signed_digest, without_signature
+from relay.mail.dkim import LONGEST, BodyHash, Claim, added, claim_of, signed_digest, untimely, without_signature
 from relay.mail.proof import Arc, Result
 from relay.mail.public_key import PublicKey
 from relay.mail.tag_list import tag_list
@@ -28,13 +29,16 @@ _INSTANCE = re.compile(r"[ \t\r\n]*i[ \t\r\n]*=[ \t\r\n]*(\d{1,2})[ \t\r\n]*(?:;
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """One instance: three fields as received, and what two of them claim. `says`: the results, None if unreadable."""
+    """One instance: three fields as received, and what two of them claim."""
 
     results: bytes
     message: Claim
     seal: Claim
-    validation: str
-    says: authres.Results | None
+
+    def says(self) -> tuple[tuple[str, str], ...]:
+        """(method, domain) of what passed by its results; nothing when they cannot be read."""
+        found = authres.read(self.results.partition(b":")[2].decode("utf-8", "replace"), arc=True)
+        return found.passed() if found is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,9 @@ def chain(fields: Sequence[Field]) -> Chain | None:
     return Chain(tuple(sets))
 
 
-def judge(found: Chain, keys: Mapping[str, PublicKey | None], fields: Sequence[Field], body_hash: BodyHash) -> Arc:
+def judge(
+    found: Chain, keys: Mapping[str, PublicKey | None], fields: Sequence[Field], body_hash: BodyHash, now: datetime
+) -> Arc:
     """What the chain is worth (§5.2, steps 4 to 6). `keys`: by name; None where DNS did not answer."""
     if found.broken:
         return Arc(Result.FAIL)
@@ -86,14 +92,14 @@ def judge(found: Chain, keys: Mapping[str, PublicKey | None], fields: Sequence[F
     claimed = Arc(
         sealer=newest.seal.domain,
         instances=len(found.sets),
-        passed=newest.says.passed() if newest.says else (),
+        passed=newest.says(),
         sealed_at=newest.seal.signed_at,
     )
+    if untimely(newest.message, now) or added(newest.message, fields):
+        return replace(claimed, result=Result.FAIL, passed=())
     if any(keys.get(name, PublicKey(why="key-missing")) is None for name in found.key_names):
         return replace(claimed, result=Result.TEMPERROR)
-    if not _signed(newest.message, keys, fields, body_hash) or not all(
-        _sealed(found.sets[: at + 1], keys) for at in range(len(found.sets))
-    ):
+    if not _signed(newest.message, keys, fields, body_hash) or not _sealed(found.sets, keys):
         return replace(claimed, result=Result.FAIL, passed=())
     return replace(claimed, result=Result.PASS)
 
@@ -109,16 +115,17 @@ def _signed(claim: Claim, keys: Mapping[str, PublicKey | None], fields: Sequence
 
 
 def _sealed(sets: Sequence[Set], keys: Mapping[str, PublicKey | None]) -> bool:
-    """Is the last of the sets' seals one over all of them? (§5.1.1)"""
-    seal = sets[-1].seal
-    key = keys.get(seal.key_name)
-    if key is None or key.why or seal.why or seal.algorithm != f"{key.kind}-sha256":
-        return False
-    covered = [
-        header(field, relaxed=True) for one in sets[:-1] for field in (one.results, one.message.field, one.seal.field)
-    ]
-    covered += [header(field, relaxed=True) for field in (sets[-1].results, sets[-1].message.field)]
-    return key.verifies(seal.signature, sha256(b"".join(covered) + without_signature(seal)).digest())
+    """Is each seal one over all sets up to its own? (§5.1.1)"""
+    covered = b""
+    for one in sets:
+        seal, key = one.seal, keys.get(one.seal.key_name)
+        if key is None or key.why or seal.why or seal.algorithm != f"{key.kind}-sha256":
+            return False
+        covered += header(one.results, relaxed=True) + header(one.message.field, relaxed=True)
+        if not key.verifies(seal.signature, sha256(covered + without_signature(seal)).digest()):
+            return False
+        covered += header(seal.field, relaxed=True)
+    return True
 
 
 def _set(instance: int, results: bytes, message: bytes, seal: bytes) -> Set | None:
@@ -130,8 +137,7 @@ def _set(instance: int, results: bytes, message: bytes, seal: bytes) -> Set | No
         return None
     if not signature.body_hash:
         return None
-    says = authres.read(results.partition(b":")[2].decode("utf-8", "replace"), arc=True)
-    return Set(results, signature, _relaxed(sealed), validation, says)
+    return Set(results, signature, _relaxed(sealed))
 
 
 def _relaxed(seal: Claim) -> Claim:

@@ -2,7 +2,8 @@
 
 Two steps, because a key lies between them: `claims` reads the signatures of a header, `judge` says what one is worth
 when its key is there. Judged more strictly than the RFC asks of a verifier, since a signature here opens a door: From
-must be signed, the whole body, nothing expired, no SHA-1, a key of 1024 bits or more.
+must be signed, the whole body, nothing expired, no SHA-1, a key of 1024 bits or more, and beside a field that is signed
+no second one of the same name, which a reader might show instead (§8.15).
 
 Our own, because the library at hand says True to expired signatures, added text and unsigned From, False to a DNS that
 does not answer, and takes 17 s for eighty kilobytes of blanks.
@@ -13,10 +14,12 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 
 from relay.mail.address import a_labels
 from relay.mail.canonical import Field, chosen, header
@@ -32,6 +35,12 @@ LONGEST = 16 * 1024
 
 AHEAD = timedelta(hours=1)
 """How far t= may lie in the future: clocks differ."""
+
+_ONCE = frozenset(
+    b"from sender reply-to to cc subject date message-id in-reply-to references mime-version content-type "
+    b"content-transfer-encoding".split()
+)
+"""Fields that a message has once (RFC 5322 §3.6) and that we read."""
 
 _OWN_SIGNATURE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _NAME = re.compile(r"[!-9;-~]+")
@@ -70,7 +79,7 @@ class Claim:
 
 def claims(fields: Sequence[Field]) -> tuple[Claim, ...]:
     """The signatures of a header, from the top; those without a domain and a selector are left out."""
-    return tuple(_claims(fields))[:MANY]
+    return tuple(islice(_claims(fields), MANY))
 
 
 def _claims(fields: Sequence[Field]) -> Iterator[Claim]:
@@ -98,6 +107,8 @@ def claim_of(field: bytes, *, sealing: bool = False) -> Claim | None:
     names = tuple(each.strip().lower() for each in tags.get("h", "").split(":"))
     signature, body_hash = _octets(tags.get("b", "")), _octets(tags.get("bh", ""))
     signed_at, expires_at = _time(tags.get("t")), _time(tags.get("x"))
+    if not all(tags[name].isascii() and tags[name].isdigit() for name in ("t", "x", "l") if name in tags):
+        why = why or "syntax"
     body_form = body_form.strip() or "simple"
     header_form = header_form.strip()
     user = "" if sealing else tags.get("i", "")  # in ARC, i= is the number of the set
@@ -137,15 +148,37 @@ def judge(claim: Claim, key: PublicKey, fields: Sequence[Field], body_hash: Body
         return _worth(claim, key, Result.POLICY, "body-length")  # what follows could be anybody's
     if "from" not in claim.names:
         return _worth(claim, key, Result.POLICY, "from-not-signed")
-    if claim.expires_at is not None and claim.expires_at < now:
-        return _worth(claim, key, Result.POLICY, "expired")
-    if claim.signed_at is not None and claim.signed_at > now + AHEAD:
-        return _worth(claim, key, Result.POLICY, "in-the-future")
+    why = untimely(claim, now)
+    if why:
+        return _worth(claim, key, Result.POLICY, why)
+    if added(claim, fields):
+        return _worth(claim, key, Result.POLICY, "field-added")
     if body_hash(claim.relaxed_body) != claim.body_hash:
         return _worth(claim, key, Result.FAIL, "body-changed")
     if not key.verifies(claim.signature, signed_digest(claim, fields)):
         return _worth(claim, key, Result.FAIL, "signature-wrong")
     return _worth(claim, key, Result.PASS, "")
+
+
+def untimely(claim: Claim, now: datetime) -> str:
+    """Why a signature does not count now: 'expired', 'in-the-future'; '' when it does."""
+    if claim.expires_at is not None and claim.expires_at < now:
+        return "expired"
+    return "in-the-future" if claim.signed_at is not None and claim.signed_at > now + AHEAD else ""
+
+
+def added(claim: Claim, fields: Sequence[Field]) -> bool:
+    """Is there one more field of a name that is signed, which a message has only once? It stands above the signed one,
+    and many readers show the first.
+    """
+    present = Counter(name.lower() for name, _ in fields)
+    signed = Counter(claim.names)
+    return any(present[name] > signed[name.decode()] > 0 for name in _ONCE)
+
+
+def dates(claim: Claim) -> bool:
+    """Is Date signed, so that it tells when the message was made?"""
+    return "date" in claim.names
 
 
 def unanswered(claim: Claim, result: Result, why: str) -> Signature:
@@ -194,9 +227,11 @@ def _octets(text: str) -> bytes:
 
 
 def _time(text: str | None) -> datetime | None:
-    """Seconds since 1970, as t= and x= write them; None when there is none that a calendar has."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 12:
+    """Seconds since 1970, as t= and x= write them; None when there is none. Beyond all calendars is their last day."""
+    if text is None or not text.isascii() or not text.isdigit():
         return None
+    if len(text.lstrip("0")) > 11:
+        return datetime.max.replace(tzinfo=UTC)
     try:
         return datetime.fromtimestamp(int(text), UTC)
     except (OverflowError, ValueError):

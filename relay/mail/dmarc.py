@@ -7,14 +7,17 @@ is none, and neither is a domain under which strangers rent names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
 from relay.mail.proof import Dmarc, Result, Signature, Spf
 from relay.mail.tag_list import tag_list
+
+_VERSION = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,33 @@ def names(domain: str) -> tuple[str, ...]:
 
 def policy(records: Iterable[str]) -> Policy | None:
     """The policy that TXT records state; None when none does, or more than one (§6.6.3)."""
-    found = [tags for text in records if text.startswith("v=DMARC1") and (tags := tag_list(text)) is not None]
-    if len(found) != 1:
+    found = [text for text in records if _VERSION.match(text)]
+    tags = tag_list(found[0]) if len(found) == 1 else None
+    if tags is None:
         return None
-    tags = found[0]
     wanted = _word(tags.get("p", "")) or ("none" if "rua" in tags else "")
     if not wanted:
         return None
+    below = _word(tags.get("sp", "")) or wanted
+    if tags.get("pct", "100").strip() == "0":  # for no mail at all: somebody is trying it out (§6.6.4)
+        wanted, below = _one_less(wanted), _one_less(below)
     return Policy(
         wanted,
-        _word(tags.get("sp", "")) or wanted,
+        below,
         strict_dkim=tags.get("adkim", "r").strip().lower() == "s",
         strict_spf=tags.get("aspf", "r").strip().lower() == "s",
+    )
+
+
+def align(
+    author: str, stated: Policy | None, signatures: Sequence[Signature], spf: Spf, *, unknown: bool = False
+) -> tuple[tuple[Signature, ...], Spf]:
+    """The same with `aligned` told, as the author's domain wants it. `unknown`: what it wants could not be asked, so
+    only the very same domain is aligned for certain.
+    """
+    strict_dkim, strict_spf = (stated.strict_dkim, stated.strict_spf) if stated else (unknown, unknown)
+    return tuple(replace(one, aligned=aligned(one.domain, author, strict=strict_dkim)) for one in signatures), replace(
+        spf, aligned=aligned(spf.domain, author, strict=strict_spf)
     )
 
 
@@ -56,11 +74,10 @@ def judge(author: str, found_at: str, stated: Policy | None, signatures: Sequenc
 
     Without a record, alignment is told all the same: it is what opens our door.
     """
-    strict_dkim, strict_spf = (stated.strict_dkim, stated.strict_spf) if stated else (False, False)
     by = ""
-    if any(one.result is Result.PASS and aligned(one.domain, author, strict=strict_dkim) for one in signatures):
+    if any(one.result is Result.PASS and one.aligned for one in signatures):
         by = "dkim"
-    elif spf.result is Result.PASS and aligned(spf.domain, author, strict=strict_spf):
+    elif spf.result is Result.PASS and spf.aligned:
         by = "spf"
     if stated is None:
         return Dmarc(by=by)
@@ -80,13 +97,17 @@ def aligned(domain: str, author: str, *, strict: bool = False) -> bool:
 
 def organisational(domain: str) -> str:
     """The domain one label below a public suffix; '' when there is none (a suffix itself, an address)."""
-    return str(_suffixes().privatesuffix(domain) or "")
+    return "" if domain.startswith("[") else str(_suffixes().privatesuffix(domain) or "")
 
 
 @cache
 def _suffixes() -> PublicSuffixList:
     """Read at the first question: it takes a tenth of a second."""
     return PublicSuffixList(accept_unknown=True)
+
+
+def _one_less(word: str) -> str:
+    return {"reject": "quarantine"}.get(word, "none")
 
 
 def _word(text: str) -> str:

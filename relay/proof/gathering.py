@@ -1,8 +1,8 @@
 """Gathering: all that a mail's origin can prove, asked for at once, under one deadline.
 
 Decides nothing. What DNS does not answer in time is told as a fault, so that the decision can see whether it mattered;
-each part that is ready counts, whatever became of the others. Long bodies are hashed in a thread, piece by piece, one
-at a time, so that one large mail does not hold up the greetings of others.
+each part that is ready counts, whatever became of the others. Long bodies are hashed piece by piece between turns of
+the loop, one at a time, so that large mail does not hold up the greetings of others.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from relay.mail import arc, authres, dkim, dmarc, spf
-from relay.mail.address import Address
-from relay.mail.canonical import Field, body_digest, split
+from relay.mail.address import Address, a_labels
+from relay.mail.canonical import PIECE, Field, body_digest, body_digesting, split
 from relay.mail.heading import LONGEST, Heading
 from relay.mail.proof import Arc, Dmarc, Proof, Result, Said, Signature, Spf
 from relay.mail.public_key import PublicKey, read_key
@@ -24,8 +24,8 @@ from relay.proof.resolver import Resolver
 SIGNATURES = 5
 """Signatures of one message that are verified, those of the author's organisation first: each costs a question."""
 
-SHORT = 32 * 1024
-"""Octets of a body that are hashed at once; longer ones in a thread."""
+SHORT = PIECE
+"""Octets of a body that are hashed at once; longer ones piece by piece."""
 
 ORPHAN = PublicKey(why="key-missing")
 
@@ -62,50 +62,53 @@ class Gatherer:
         self._resolver = resolver
         self._timeout = timeout
         self._large = asyncio.Semaphore(1)
+        dmarc.organisational("example.org")  # the list of suffixes takes 50 ms to read: now, not beside the first mail
 
     async def gather(self, asked: Asked, now: datetime) -> Proof:
         """Everything, or as much as there was time for. Raises nothing that a stranger or DNS can bring about."""
-        fields, start = split(asked.content, LONGEST + 4)
-        bodies = _Bodies(asked.content, start, self._large)
-        claims = sorted(dkim.claims(fields), key=lambda each: not dmarc.aligned(each.domain, asked.author))[:SIGNATURES]
-        chain = arc.chain(fields)
+        message = _Message(asked)
         async with _Parts(self._timeout) as parts:
             host = parts.add(self._resolver.host_name(asked.client))
             sending = parts.add(self._spf(asked))
-            stated = parts.add(self._policy(asked.author))
-            keys = {
-                name: parts.add(self._key(name))
-                for name in dict.fromkeys((*(each.key_name for each in claims), *(chain.key_names if chain else ())))
-            }
-            wanted = {each.relaxed_body for each in claims} | (
-                {chain.sets[-1].message.relaxed_body} if chain and chain.sets else set()
-            )
-            hashes = {relaxed: parts.add(bodies.digest(relaxed=relaxed)) for relaxed in wanted}
+            stating = parts.add(self._policy(asked.author))
+            keys = {name: parts.add(self._key(name)) for name in message.key_names}
+            bodies = {relaxed: parts.add(self._digest(message, relaxed)) for relaxed in message.body_forms}
         found = {name: _done(task, None) for name, task in keys.items()}
-        digests = {relaxed: _done(task, None) for relaxed, task in hashes.items()}
-        signatures = tuple(
-            _signature(each, found[each.key_name], fields, digests[each.relaxed_body], now) for each in claims
+        digests = {relaxed: _done(task, None) for relaxed, task in bodies.items()}
+        at, stated, unknown = _done(stating, ("", None, True))
+        signatures = []
+        for claim in message.claims:
+            signatures.append(message.signature(claim, found[claim.key_name], digests[claim.relaxed_body], now))
+            await asyncio.sleep(0)
+        signed, sent = dmarc.align(
+            asked.author, stated, signatures, _done(sending, Spf(Result.TEMPERROR, _sender(asked))), unknown=unknown
         )
-        sender = _done(sending, Spf(Result.TEMPERROR, _sender(asked)))
-        at, policy, no_policy = _done(stated, ("", None, True))
-        judged = dmarc.judge(asked.author, at, policy, signatures, sender) if asked.author else Dmarc()
-        if no_policy and asked.author:
+        judged = dmarc.judge(asked.author, at, stated, signed, sent)
+        if unknown:
             judged = replace(judged, result=Result.TEMPERROR)
-        sealed = Arc()
-        if chain is not None:
-            digest = digests.get(chain.sets[-1].message.relaxed_body) if chain.sets else None
-            sealed = arc.judge(chain, found, fields, lambda _: digest or b"")
-            if chain.sets and digest is None:
-                sealed = Arc(Result.TEMPERROR, chain.sets[-1].seal.domain, len(chain.sets))
+        sealed = message.sealed(found, digests, now)
         return Proof(
             host=_done(host, ""),
-            spf=sender,
-            signatures=signatures,
+            spf=sent,
+            signatures=signed,
             dmarc=judged,
             arc=sealed,
-            said=said(fields, asked.authserv_id),
-            faults=_faults(signatures, sender, judged, sealed),
+            said=said(message.fields, asked.authserv_id),
+            faults=_faults(asked.author, signed, sent, judged, sealed),
         )
+
+    async def _digest(self, message: _Message, relaxed: bool) -> bytes:
+        """SHA-256 of the body; of long ones a piece for each turn of the loop, and one message after the other."""
+        if message.size <= SHORT:
+            return message.digest(relaxed)
+        async with self._large:
+            steps = message.digesting(relaxed)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    return bytes(end.value)
+                await asyncio.sleep(0)
 
     async def _key(self, name: str) -> PublicKey | None:
         """The key under that name; None when DNS does not answer."""
@@ -118,6 +121,8 @@ class Gatherer:
     async def _spf(self, asked: Asked) -> Spf:
         """Of the reverse-path; of the HELO name where that is null (RFC 7208 §2.4)."""
         domain = _sender(asked)
+        if asked.relayed or not domain:
+            return Spf()
         reverse = asked.reverse_path
         sender = str(reverse) if reverse is not None else f"postmaster@{domain}"
         try:
@@ -157,25 +162,74 @@ def said(fields: tuple[Field, ...], authserv_id: str) -> Said:
             continue
         value = field.partition(b":")[2].decode("utf-8", "replace")
         results = authres.read(value)
-        if results is None or results.authserv_id.lower() != authserv_id.lower():
-            continue
-        return Said(results.authserv_id, results.passed())
+        if results is None:
+            return Said()  # whose it is cannot be read: what stands below may be forged
+        if results.authserv_id.lower() == authserv_id.lower():
+            return Said(results.authserv_id, results.passed())
     return Said()
 
 
-class _Bodies:
-    """The body's digests, made when they are asked for."""
+class _Message:
+    """What a message claims, and what its claims are worth once keys and digests are there."""
 
-    def __init__(self, content: bytes, start: int, large: asyncio.Semaphore) -> None:
-        self._content = content
-        self._start = start
-        self._large = large
+    def __init__(self, asked: Asked) -> None:
+        self._content = asked.content
+        self._heading = asked.heading
+        self.fields, self._start = split(asked.content, LONGEST + 4)
+        claims = dkim.claims(self.fields)
+        self.claims = sorted(claims, key=lambda each: not dmarc.aligned(each.domain, asked.author))[:SIGNATURES]
+        self._chain = arc.chain(self.fields)
 
-    async def digest(self, *, relaxed: bool) -> bytes:
-        if len(self._content) - self._start <= SHORT:
-            return body_digest(self._content, self._start, relaxed=relaxed)
-        async with self._large:
-            return await asyncio.to_thread(body_digest, self._content, self._start, relaxed=relaxed)
+    @property
+    def size(self) -> int:
+        return len(self._content) - self._start
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """What must be asked of DNS; nothing for what cannot count whatever the answer."""
+        sealing = self._chain.key_names if self._chain is not None else ()
+        return tuple(dict.fromkeys((*(each.key_name for each in self.claims), *sealing)))
+
+    @property
+    def body_forms(self) -> frozenset[bool]:
+        """Which canonical forms of the body are needed: relaxed or not."""
+        forms = {each.relaxed_body for each in self.claims}
+        if self._chain is not None and not self._chain.broken:
+            forms.add(self._chain.sets[-1].message.relaxed_body)
+        return frozenset(forms)
+
+    def digest(self, relaxed: bool) -> bytes:
+        return body_digest(self._content, self._start, relaxed=relaxed)
+
+    def digesting(self, relaxed: bool) -> Generator[None, None, bytes]:
+        return body_digesting(self._content, self._start, relaxed=relaxed)
+
+    def signature(self, claim: dkim.Claim, key: PublicKey | None, digest: bytes | None, now: datetime) -> Signature:
+        """What one signature is worth. `key`, `digest`: None where there was no answer, or no time."""
+        if not self._heading.proper:
+            return dkim.unanswered(claim, Result.PERMERROR, "header-improper")
+        if key is None or digest is None:
+            found = dkim.unanswered(claim, Result.TEMPERROR, "no-answer")
+        else:
+            found = dkim.judge(claim, key, self.fields, lambda _: digest, now)
+        if found.signed_at is None and dkim.dates(claim):
+            found = replace(found, signed_at=self._heading.date)
+        return found
+
+    def sealed(self, keys: dict[str, PublicKey | None], digests: dict[bool, bytes | None], now: datetime) -> Arc:
+        """What the ARC chain is worth."""
+        if self._chain is None:
+            return Arc()
+        if self._chain.broken or not self._heading.proper:
+            return Arc(Result.FAIL)
+        newest = self._chain.sets[-1]
+        digest = digests[newest.message.relaxed_body]
+        found = arc.judge(self._chain, keys, self.fields, lambda _: digest or b"", now)
+        if digest is None:
+            found = replace(found, result=Result.TEMPERROR)
+        if found.sealed_at is None and dkim.dates(newest.message):
+            found = replace(found, sealed_at=self._heading.date)
+        return found
 
 
 class _Parts:
@@ -208,22 +262,14 @@ def _done(task: asyncio.Task[T], otherwise: T) -> T:
 
 
 def _sender(asked: Asked) -> str:
-    """The domain that SPF is asked for."""
-    return asked.reverse_path.domain if asked.reverse_path is not None else asked.helo
+    """The domain that SPF is asked for; '' for one that nobody can be asked about."""
+    return asked.reverse_path.domain if asked.reverse_path is not None else a_labels(asked.helo)
 
 
-def _signature(
-    claim: dkim.Claim, key: PublicKey | None, fields: tuple[Field, ...], digest: bytes | None, now: datetime
-) -> Signature:
-    if key is None or digest is None:
-        return dkim.unanswered(claim, Result.TEMPERROR, "no-answer")
-    return dkim.judge(claim, key, fields, lambda _: digest, now)
-
-
-def _faults(signatures: tuple[Signature, ...], sender: Spf, author: Dmarc, sealed: Arc) -> tuple[str, ...]:
+def _faults(author: str, signatures: tuple[Signature, ...], sender: Spf, judged: Dmarc, sealed: Arc) -> tuple[str, ...]:
     """What nobody answered, in words of two."""
     found = [f"dkim {one.domain}" for one in signatures if one.result is Result.TEMPERROR]
     found += [f"spf {sender.domain}"] * (sender.result is Result.TEMPERROR)
-    found += ["dmarc"] * (author.result is Result.TEMPERROR)
+    found += [f"dmarc {author}"] * (judged.result is Result.TEMPERROR)
     found += [f"arc {sealed.sealer}"] * (sealed.result is Result.TEMPERROR)
     return tuple(dict.fromkeys(found))
