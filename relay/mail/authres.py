@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.mail.address import a_labels
 
@@ -22,8 +23,9 @@ NESTED = 8
 """Comments inside comments."""
 
 _TOKEN = re.compile(
-    r'[ \t\r\n]+|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<sign>[;=()])|(?P<word>[^ \t\r\n;=()"\\]+)', re.DOTALL
+    r'(?P<blank>[ \t\r\n]+)|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<sign>[;=()])|(?P<word>[^ \t\r\n;=()"\\]+)', re.DOTALL
 )
+_MARK = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -42,7 +44,9 @@ class Result:
         for name in names.get(self.method, ()):
             value = self.properties.get(name)
             if value:
-                return a_labels(value.rpartition("@")[2])
+                written = value.rpartition("@")[2].lower().rstrip(".")
+                found = a_labels(written)
+                return found if found == written or not written.isascii() else ""  # nothing is mended here
         return ""
 
 
@@ -55,8 +59,14 @@ class Results:
     instance: int = 0
 
     def passed(self) -> tuple[tuple[str, str], ...]:
-        """(method, domain) of each 'dkim', 'spf' and 'dmarc' that passed, with the domain it passed for."""
-        found = [(one.method, one.domain) for one in self.results if one.result == "pass"]
+        """(method, domain) of each 'dkim', 'spf' and 'dmarc' that passed, with the domain it passed for.
+
+        SPF and DMARC judge a message once: where a field has them both pass and not, somebody put words into it.
+        """
+        doubtful = {one.method for one in self.results if one.method in ("spf", "dmarc") and one.result != "pass"}
+        found = [
+            (one.method, one.domain) for one in self.results if one.result == "pass" and one.method not in doubtful
+        ]
         return tuple((method, domain) for method, domain in dict.fromkeys(found) if domain)
 
 
@@ -65,83 +75,91 @@ def read(value: str, *, arc: bool = False) -> Results | None:
     tokens = _tokens(value)
     if tokens is None:
         return None
-    parts: list[list[str]] = [[]]
+    parts: list[list[_Token]] = [[]]
     for each in tokens:
-        if each == ";":
+        if each.text == ";":
             parts.append([])
         else:
             parts[-1].append(each)
     instance = 0
     if arc:
-        first = parts.pop(0)
-        if len(first) != 3 or first[0].lower() != "i" or first[1] != "=" or not first[2].isdigit() or len(first[2]) > 2:
+        first = [each.text for each in parts.pop(0)]
+        if len(first) != 3 or first[0].lower() != "i" or first[1] != "=":
+            return None
+        if not (first[2].isascii() and first[2].isdigit() and len(first[2]) <= 2):
             return None
         instance = int(first[2])
-    if not parts or not 1 <= len(parts[0]) <= 2 or "=" in parts[0] or len(parts) > METHODS:
+    if not parts or len(parts) > METHODS:
+        return None
+    server = [each.text for each in parts[0]]
+    if not 1 <= len(server) <= 2 or "=" in server or (server[1:] and not server[1].isdigit()):
         return None
     results = []
     for part in parts[1:]:
-        if part and part != ["none"]:
+        if part and [each.text.lower() for each in part] != ["none"]:
             one = _result(part)
             if one is None:
                 return None
             results.append(one)
-    return Results(_unquoted(parts[0][0]), tuple(results), instance)
+    return Results(_unquoted(server[0]), tuple(results), instance)
 
 
-def _result(part: list[str]) -> Result | None:
+class _Token(NamedTuple):
+    """`glued`: no blank and no comment stands before it."""
+
+    text: str
+    glued: bool
+
+
+def _result(part: list[_Token]) -> Result | None:
     """`dkim / 1 = pass reason = "..." header.d = example.org`, in tokens."""
-    if len(part) < 3 or part[1] != "=":
+    if len(part) < 3 or part[1].text != "=":
         return None
-    method = part[0].partition("/")[0].lower()
+    method = part[0].text.partition("/")[0].lower()
     properties: dict[str, str] = {}
     at = 3
     while at < len(part):
-        if part[at + 1 : at + 2] != ["="] or part[at] == "=":
+        name = part[at].text.lower()
+        if name == "=" or part[at].glued or [each.text for each in part[at + 1 : at + 2]] != ["="]:
             return None
-        name = part[at].lower()
-        pieces: list[str] = []
         at += 2
-        # '"bob x"@example.org' comes in two pieces, base64 with its '=' in more; the next name has a '=' behind it.
-        while at < len(part) and (part[at] == "=" or part[at + 1 : at + 2] != ["="] or not pieces):
-            pieces.append(_unquoted(part[at]))
+        pieces: list[str] = []
+        # '"bob x"@example.org' comes in pieces, and so does what has a '=' in it, as base64 and rewritten senders have.
+        while at < len(part) and (part[at].glued or not pieces):
+            pieces.append(_unquoted(part[at].text))
             at += 1
         if name in properties:
             return None  # which of the two is meant?
         properties[name] = "".join(pieces)
-    return Result(method, part[2].lower(), properties)
+    return Result(method, part[2].text.lower(), properties)
 
 
-def _tokens(value: str) -> list[str] | None:
+def _tokens(value: str) -> list[_Token] | None:
     """Words, quoted strings with their quotes, '=' and ';', without comments and blanks; None when it breaks off."""
     if len(value) > LONGEST:
         return None
-    tokens: list[str] = []
+    tokens: list[_Token] = []
     depth = at = 0
+    glued = False
     while at < len(value):
-        if depth and value[at] == "\\":
-            at += 2
-            continue
-        found = _TOKEN.match(value, at)
-        if found is None:
-            if not depth:
+        if depth:  # whatever it says, it does not count; only where it ends
+            found = _MARK.search(value, at)
+            if found is None:
                 return None
-            at += 1  # a lone quote or backslash in a comment is text
-            continue
-        if depth and found["quoted"]:
-            at += 1  # quotes mean nothing in a comment
-            continue
-        at = found.end()
-        if found["sign"] == "(":
-            depth += 1
+            at = found.end()
+            depth += {"(": 1, ")": -1}.get(found[0], 0)
             if depth > NESTED:
                 return None
-        elif found["sign"] == ")":
-            depth -= 1
-            if depth < 0:
-                return None
-        elif not depth and (found["sign"] or found["quoted"] or found["word"]):
-            tokens.append(found[0])
+            continue
+        token = _TOKEN.match(value, at)
+        if token is None or token[0] == ")":
+            return None
+        at = token.end()
+        if token["blank"] or token[0] == "(":
+            depth, glued = int(token[0] == "("), False
+            continue
+        tokens.append(_Token(token[0], glued))
+        glued = True
     return None if depth else tokens
 
 

@@ -69,6 +69,18 @@ def align(
     )
 
 
+def strictly(author: str, stated: Policy | None, passed: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What others say passed, without near domains where the author's domain wants the very same: an MTA tells of each
+    signature that it is right, and leaves it to DMARC whether it counts.
+    """
+    strict = {"dkim": stated is not None and stated.strict_dkim, "spf": stated is not None and stated.strict_spf}
+    return tuple(
+        (method, domain)
+        for method, domain in passed
+        if domain == author or not (strict.get(method, False) and aligned(domain, author))
+    )
+
+
 def judge(author: str, found_at: str, stated: Policy | None, signatures: Sequence[Signature], spf: Spf) -> Dmarc:
     """DMARC's result for the domain of the author. `found_at`: the domain whose record `stated` is.
 

@@ -24,6 +24,7 @@ MOST_RECEIVED = 50
 """Received fields; more is a loop (RFC 5321 §6.3 asks for a limit of a hundred at least where nothing better is known;
 mail for us goes three or four steps)."""
 
+_FIELDS = re.compile(rb"\n(?![ \t])")
 _PROPER = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n\0]*+(?:\r\n[ \t][^\r\n\0]*+)*\r\n)*(?=\r\n|\Z)")
 
 
@@ -53,6 +54,12 @@ class Heading:
 
 def read(content: bytes) -> Heading:
     """The heading of a message. Never raises; of a header beyond the limits only the sizes are told."""
+    end = content.find(b"\n\r\n", 0, LONGEST + 4)
+    if end < 0 and len(content) > LONGEST + 4 and content.find(b"\n\n", 0, LONGEST + 4) < 0:
+        return Heading(octets=len(content))
+    lines = _FIELDS.findall(content, 0, end if end >= 0 else LONGEST + 4)
+    if len(lines) > MOST_FIELDS:
+        return Heading(octets=max(end, 0), fields=len(lines))
     raw, body, _ = header.split(content, 0, len(content))
     if body > LONGEST + 4 or len(raw) > MOST_FIELDS:
         return Heading(octets=body, fields=len(raw))

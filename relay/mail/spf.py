@@ -14,6 +14,7 @@ import re
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import quote
 
 from relay.mail.proof import Result
 
@@ -37,6 +38,12 @@ NAMES = 10
 LONGEST = 4096
 """Octets of a record that are read; real ones stay below 500 to fit a datagram."""
 
+LOOKUPS = 60
+"""Questions of one evaluation in all: ten terms with ten names each would be a hundred and more, which a stranger could
+have us ask of anybody. Real records need twenty."""
+
+_VERSION = re.compile(r"v=spf1(?: |\Z)", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]+\Z")
 _TERM = re.compile(
     r"(?P<qualifier>[+\-~?]?)(?P<name>all|include|a|mx|ptr|ip4|ip6|exists)"
     r"(?::(?P<value>[^\s/]+(?:/[^\s/0-9][^\s/]*)*))?(?P<cidr>(?:/\d{1,3})?(?://\d{1,3})?)",
@@ -85,6 +92,7 @@ class _Check:
     helo: str
     terms: int = TERMS
     void: int = VOID
+    lookups: int = LOOKUPS
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self, domain: str) -> Asking:
@@ -92,7 +100,7 @@ class _Check:
         if not _is_name(domain):
             return Result.NONE
         records = yield from self._ask(domain, "TXT", counted=False)
-        found = [text for text in records if re.match(r"v=spf1(?: |$)", text, re.IGNORECASE)]
+        found = [text for text in records if _VERSION.match(text)]
         if not found:
             return Result.NONE
         if len(found) > 1:
@@ -151,18 +159,15 @@ class _Check:
         if "" not in self.names:
             kind = "A" if self.ip.version == 4 else "AAAA"
             found = []
-            for name in ((yield (_reverse(self.ip), "PTR")) or ())[:NAMES]:
-                addresses = (yield (name, kind)) or ()
+            for name in ((yield from self._question(self.ip.reverse_pointer, "PTR")) or ())[:NAMES]:
+                addresses = (yield from self._question(name, kind)) or ()
                 if any(ip_address(address) == self.ip for address in addresses):
                     found.append(name.rstrip(".").lower())
             self.names[""] = tuple(found)
         return self.names[""]
 
     def _ask(self, name: str, kind: str, *, counted: bool = True) -> Generator[Question, Records, tuple[str, ...]]:
-        if not _is_name(name):
-            records: Records = ()
-        else:
-            records = yield (name, kind)
+        records = yield from self._question(name, kind)
         if records is None:
             raise _NoAnswerError
         if not records and counted:
@@ -170,6 +175,15 @@ class _Check:
             if self.void < 0:
                 raise _BadRecordError
         return records
+
+    def _question(self, name: str, kind: str) -> Generator[Question, Records, Records]:
+        """What DNS says; nothing for what is no name."""
+        if not _is_name(name):
+            return ()
+        self.lookups -= 1
+        if self.lookups < 0:
+            raise _BadRecordError
+        return (yield (name, kind))
 
     def _spend(self) -> None:
         self.terms -= 1
@@ -210,7 +224,8 @@ class _Check:
             if not count:
                 raise _BadRecordError
             parts = parts[-count:]
-        return ".".join(parts)
+        joined = ".".join(parts)
+        return quote(joined, safe="~") if found["letter"].isupper() else joined
 
     def _values(self, domain: str) -> dict[str, str]:
         local, _, host = self.sender.rpartition("@")
@@ -298,7 +313,8 @@ def _is_domain_spec(text: str) -> bool:
     """Is it a name, or one with whole macros in it (§7.1)? None at all is right, too."""
     if "%" in text:
         return "%" not in _MACRO.sub("", text)
-    return not text or _is_name(text)
+    last = text.rstrip(".").rpartition(".")[2]
+    return not text or (_is_name(text) and not _NUMBER.match(last) and last.strip("-") == last)
 
 
 def _length(text: str, most: int) -> int:
@@ -310,10 +326,6 @@ def _length(text: str, most: int) -> int:
 
 
 def _is_name(name: str) -> bool:
-    """A domain name of two labels or more that can be asked for (§4.3)."""
+    """A domain name of two labels or more that can be asked for (§4.3); macros may have made anything of it."""
     labels = name.rstrip(".").split(".")
     return len(name) <= 254 and len(labels) > 1 and all(0 < len(label) <= 63 for label in labels)
-
-
-def _reverse(ip: IPv4Address | IPv6Address) -> str:
-    return ip.reverse_pointer

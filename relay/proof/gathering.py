@@ -87,13 +87,14 @@ class Gatherer:
         if unknown:
             judged = replace(judged, result=Result.TEMPERROR)
         sealed = message.sealed(found, digests, now)
+        upstream = said(message.fields, asked.authserv_id)
         return Proof(
             host=_done(host, ""),
             spf=sent,
             signatures=signed,
             dmarc=judged,
-            arc=sealed,
-            said=said(message.fields, asked.authserv_id),
+            arc=replace(sealed, passed=dmarc.strictly(asked.author, stated, sealed.passed)),
+            said=replace(upstream, passed=dmarc.strictly(asked.author, stated, upstream.passed)),
             faults=_faults(asked.author, signed, sent, judged, sealed),
         )
 

@@ -24,8 +24,15 @@ and a domain that moves its mail today must not wait for tomorrow."""
 NOTHING_FOR = 60.0
 """Seconds for which "there are none" is remembered: somebody may be publishing the record just now."""
 
-REMEMBERED = 10_000
-"""Answers kept; strangers choose the names."""
+REMEMBERED = 8 * 1024 * 1024
+"""Characters of answers and names that are kept, so ten thousand or so answers: strangers choose both."""
+
+ENTRY = 300
+"""Characters that an entry counts for beside its text: so much memory it takes at least."""
+
+AT_ONCE = 128
+"""Questions that may wait for servers at the same time: each takes a file descriptor, and strangers choose the servers
+that do not answer. What waits for its turn waits within its own deadline."""
 
 TRY = 2.0
 """Seconds for one attempt with one server; the deadline of the asker ends all attempts."""
@@ -52,13 +59,16 @@ class Resolver:
         self._servers = tuple(servers)
         self._lifetime = lifetime
         self._memory: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
+        self._remembered = 0
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._asked: dict[tuple[str, str], asyncio.Task[tuple[Answer, float]]] = {}
         self._resolver: asyncresolver.Resolver | None = None
 
     async def ask(self, domain: str, kind: str) -> Answer:
         """The records of that type ('TXT', 'A', 'AAAA', 'MX', 'PTR', 'CNAME', 'NS', 'TLSA') under that very name."""
         domain = domain.rstrip(".").lower()
-        if not domain or len(domain) > LONGEST_NAME:
+        asked = _name(domain)
+        if asked is None:
             return Answer()
         key = (domain, kind)
         known = self._memory.get(key)
@@ -68,15 +78,21 @@ class Resolver:
         task = self._asked.get(key)
         if task is None:
             # A task of its own: who gives up waiting does not take the answer from the others.
-            task = self._asked[key] = asyncio.get_running_loop().create_task(self._question(domain, kind))
+            task = self._asked[key] = asyncio.get_running_loop().create_task(self._question(asked, kind))
             task.add_done_callback(lambda _: self._asked.pop(key, None))
         answer, seconds = await asyncio.shield(task)
         if seconds:
-            self._memory[key] = (clock() + seconds, answer)
-            self._memory.move_to_end(key)
-            while len(self._memory) > REMEMBERED:
-                self._memory.popitem(last=False)
+            self._remember(key, (clock() + seconds, answer))
         return answer
+
+    def _remember(self, key: tuple[str, str], entry: tuple[float, Answer]) -> None:
+        """Keep an answer; the oldest make room for it."""
+        self._remembered -= _size(key, self._memory.pop(key, None))
+        self._memory[key] = entry
+        self._remembered += _size(key, entry)
+        while self._remembered > REMEMBERED:
+            oldest, forgotten = self._memory.popitem(last=False)
+            self._remembered -= _size(oldest, forgotten)
 
     async def host_name(self, address: str) -> str:
         """The name of an IP address that leads back to it (RFC 8601 §2.7.3, 'iprev'); '' when there is none."""
@@ -91,20 +107,21 @@ class Resolver:
                 return found
         return ""
 
-    async def _question(self, domain: str, kind: str) -> tuple[Answer, float]:
+    async def _question(self, domain: name.Name, kind: str) -> tuple[Answer, float]:
         """(the answer, seconds for which it may be remembered)."""
+        began = asyncio.get_running_loop().time()
         try:
-            found = await self._source().resolve(
-                domain, kind, search=False, lifetime=self._lifetime, raise_on_no_answer=False
-            )
+            async with asyncio.timeout(self._lifetime), self._turns:
+                left = began + self._lifetime - asyncio.get_running_loop().time()
+                found = await self._source().resolve(
+                    domain, kind, search=False, lifetime=left, raise_on_no_answer=False
+                )
         except resolver.NXDOMAIN:
             return Answer(), NOTHING_FOR
         except (resolver.NoNameservers, resolver.YXDOMAIN) as error:
             return Answer(fault=type(error).__name__), 0.0
-        except exception.Timeout:
+        except (exception.Timeout, TimeoutError):
             return Answer(fault="no answer in time"), 0.0
-        except (name.LabelTooLong, name.EmptyLabel, name.NameTooLong, name.IDNAException):
-            return Answer(), NOTHING_FOR  # such a name cannot exist
         except (exception.DNSException, OSError) as error:
             return Answer(fault=type(error).__name__), 0.0
         if found.rrset is None:
@@ -125,6 +142,23 @@ class Resolver:
             made.use_edns(0, 0, 1232)  # the largest that is never fragmented; what is longer comes by TCP
             self._resolver = made
         return self._resolver
+
+
+def _name(domain: str) -> name.Name | None:
+    """A name as the labels that it writes, without escapes and without any mending: macros of SPF may have made
+    anything of it. None when it cannot exist.
+    """
+    if not domain or len(domain) > LONGEST_NAME:
+        return None
+    try:
+        return name.Name((*(label.encode("utf-8", "replace") for label in domain.split(".")), b""))
+    except exception.DNSException:
+        return None
+
+
+def _size(key: tuple[str, str], entry: tuple[float, Answer] | None) -> int:
+    """What an entry of the memory counts for."""
+    return 0 if entry is None else ENTRY + len(key[0]) + sum(map(len, entry[1].records))
 
 
 def _place(server: str) -> tuple[str, int]:
