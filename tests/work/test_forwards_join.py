@@ -70,7 +70,7 @@ def count(room: Room) -> tuple[int, int]:
     return messages, envelopes  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("order", list(permutations(COPIES)), ids=" - ".join)
+@pytest.mark.parametrize("order", list(permutations(COPIES))[::3], ids=" - ".join)
 def test_all_copies_are_one_message_in_any_order(tmp_path: Path, order: tuple[str, ...]) -> None:
     room = room_of(tmp_path)
     if order[0] < order[1]:
