@@ -7,7 +7,7 @@ for everybody. Octets and seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,19 @@ STRANGER = Bounds(
     greeting_delay=0.3,
 )
 
+KNOWN = replace(
+    STRANGER,
+    idle=300.0,  # mail programs keep their connection between two mails
+    data_idle=180.0,
+    data=1800.0,  # a phone in a train, with photographs
+    data_rate=0.0,
+    session=3600.0,
+    messages=1000,
+    errors=50,
+    idle_commands=1000,
+)
+"""One of our people who logged in: a person, whose program may be clumsy, but not a server of ours."""
+
 STRESS = 0.8
 """Share of [limits] connections above which strangers have only `STRESS_IDLE` (Postfix's rule)."""
 
@@ -88,6 +101,12 @@ WRITE_BUFFER = 64 * 1024
 COMMAND_LINE = 2048
 """Octets of a command with its CRLF. RFC 5321 §4.5.3.1.4 asks for 512, SIZE, BODY and SMTPUTF8 add 46, VERP makes
 long paths; whoever sends more sends no commands."""
+
+AUTH_LINE = 12_288
+"""Octets of AUTH with its initial response, or of an answer to its challenge, with the CRLF (RFC 4954 §4)."""
+
+HANDSHAKE = 15.0
+"""Seconds for a TLS handshake: six packets, also over a slow line with losses."""
 
 INPUT_WAITING = 64 * 1024
 """Octets that may wait while a reply is due (pipelining); then reading pauses. One read adds at most 256 KiB."""

@@ -43,6 +43,14 @@ class Mode(IntEnum):
     """Something after a command whose reply is due: it waits."""
     CLOSED = 5
     """Of no interest any more."""
+    CHALLENGE = 6
+    """A line that answers what AUTH asked."""
+    HANDSHAKE = 7
+    """TLS's, which reads it itself."""
+
+
+_READING = frozenset({Mode.COMMAND, Mode.DATA, Mode.CHALLENGE})
+"""Modes in which octets are looked at as they come."""
 
 
 class Connection(SMTP):
@@ -92,7 +100,12 @@ class Connection(SMTP):
             self._leave(reply.TOO_MANY_CONNECTIONS, why)
         elif house.closing:
             self._leave(reply.SHUTTING_DOWN, "closing")
-        elif self._bounds.greeting_delay:
+        else:
+            self._welcome()
+
+    def _welcome(self) -> None:
+        """All is well: greet, now or when it is time."""
+        if self._bounds.greeting_delay:
             self.loop.call_later(self._bounds.greeting_delay, self._greet)
         else:
             self._greet()
@@ -104,6 +117,8 @@ class Connection(SMTP):
         return Client(address), self.house.admit(address)
 
     def connection_lost(self, _: Exception | None) -> None:
+        if self.transport is None:
+            return  # told twice, as of a handshake that failed
         self.house.gate.leave(self._client.address, trusted=unlimited(self._admitted))
         if self._timer is not None:
             self._timer.cancel()
@@ -148,6 +163,8 @@ class Connection(SMTP):
                     data = self._commands(data)
                 elif mode is Mode.DATA:
                     data = self._data(data)
+                elif mode is Mode.CHALLENGE and self._unread_since is None:
+                    data = self._challenged(data)
                 elif mode is Mode.GREETING:
                     self._leave(reply.NOT_SYNCHRONISED, "talked-first")
                 elif mode is Mode.CLOSED:
@@ -165,9 +182,9 @@ class Connection(SMTP):
         rest, self._rest = self._rest, b""
         if rest:
             self._work(rest)
-        if self._ended and self.mode in (Mode.COMMAND, Mode.DATA):
+        if self._ended and self.mode in _READING:
             self._close()  # nothing more will come: half a command, or half a message
-        elif self._reading_paused and self.mode in (Mode.COMMAND, Mode.DATA) and self._unread_since is None:
+        elif self._reading_paused and self.mode in _READING and self._unread_since is None:
             self._reading_paused = False
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
@@ -223,7 +240,7 @@ class Connection(SMTP):
 
     def shut_down(self) -> None:
         """The server stops: leave now, or after the message that is under way."""
-        if self.mode in (Mode.COMMAND, Mode.GREETING):
+        if self.mode in (Mode.COMMAND, Mode.GREETING, Mode.CHALLENGE):
             self._leave(reply.SHUTTING_DOWN, "closing")
 
     def abort(self) -> None:
@@ -256,6 +273,8 @@ class Connection(SMTP):
             return self._mode_since + limit.closing, None, "not-closing"
         if mode is Mode.REPLY:
             return self._mode_since + limit.vault_wait, None, "vault-wait"
+        if mode is Mode.HANDSHAKE:
+            return self._mode_since + bounds.HANDSHAKE + limit.closing, None, "tls-too-slow"
         if mode is Mode.MEMORY:
             return self._mode_since + limit.memory_wait, reply.NO_MEMORY, "memory"
         if mode is Mode.DATA:
@@ -299,6 +318,10 @@ class Connection(SMTP):
 
     def _commands(self, data: bytes) -> bytes:
         """Take in octets in mode COMMAND; returns those that are not for it."""
+        raise NotImplementedError
+
+    def _challenged(self, data: bytes) -> bytes:
+        """Take in octets in mode CHALLENGE; returns those that are not for it."""
         raise NotImplementedError
 
     def _data(self, data: bytes) -> bytes:

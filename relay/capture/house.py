@@ -16,10 +16,12 @@ from typing import Any, Protocol, TypedDict
 from relay.attribution import admission
 from relay.attribution.admission import Decision, Rules
 from relay.attribution.directory import Directory
-from relay.capture.bounds import STRANGER, TRUSTED, Bounds
+from relay.capture.bounds import KNOWN, STRANGER, TRUSTED, Bounds
 from relay.capture.budget import Budget
 from relay.capture.gate import Gate
 from relay.capture.judge import Judge
+from relay.capture.logins import Logins
+from relay.capture.tls import Certificate
 from relay.config.settings import Network
 from relay.log import TELLING, Tally
 from relay.mail import reply
@@ -76,6 +78,11 @@ class House:
     rules: Rules = field(default_factory=Rules)
     trusted: Bounds = TRUSTED
     stranger: Bounds = STRANGER
+    known: Bounds = KNOWN
+    certificate: Certificate | None = None
+    """What TLS shows; None: there is no TLS."""
+    logins: Logins | None = None
+    """Where our people log in; None: they cannot."""
     sessions: set[Guest] = field(default_factory=set)
     judge: Judge | None = None
     """Decides about mail from those without full trust; None: nothing is taken from them."""
@@ -97,6 +104,8 @@ class House:
     lmtp_greeting: bytes = field(init=False)
     helo: bytes = field(init=False)
     ehlo: bytes = field(init=False)
+    ehlo_starttls: bytes = field(init=False)
+    ehlo_secured: bytes = field(init=False)
     too_large: reply.Reply = field(init=False)
     admit: Callable[[str], Decision] = field(init=False)
     _said: dict[str, float] = field(init=False, default_factory=dict)
@@ -114,6 +123,9 @@ class House:
         self.lmtp_greeting = reply.lmtp_greeting(self.hostname).wire
         self.helo = reply.helo(self.hostname).wire
         self.ehlo = reply.ehlo(self.hostname, self.max_size)
+        self.ehlo_starttls = reply.ehlo(self.hostname, self.max_size, "STARTTLS")
+        logins = ("AUTH PLAIN LOGIN",) if self.logins is not None else ()
+        self.ehlo_secured = reply.ehlo(self.hostname, self.max_size, *logins)
         self.too_large = reply.too_large(self.max_size)
         # The same few hosts come again and again; strangers push each other out.
         self.admit = lru_cache(maxsize=1024)(lambda address: _client(address, networks, rules))

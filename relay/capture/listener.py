@@ -21,8 +21,8 @@ FIRST_INHERITED = 3
 BACKLOG = 512
 """Connections that the kernel holds while we are busy: as many as [limits] connections by default."""
 
-OTHER_NAMES = frozenset({"smtps", "submissions", "submission"})
-"""FileDescriptorName= of sockets that are meant for something that we do not speak yet."""
+SECURED = frozenset({"smtps", "submissions"})
+"""FileDescriptorName= of sockets where TLS is spoken from the first octet (port 465)."""
 
 LMTP = "lmtp"
 """FileDescriptorName= of unix sockets for LMTP."""
@@ -61,6 +61,7 @@ class Doors:
     """Listening sockets by what is spoken on them."""
 
     smtp: tuple[socket.socket, ...] = ()
+    smtps: tuple[socket.socket, ...] = ()
     lmtp: tuple[socket.socket, ...] = ()
 
 
@@ -74,10 +75,9 @@ def take_inherited(environment: MutableMapping[str, str]) -> Doors:
         for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
             environment.pop(variable, None)
     smtp: list[socket.socket] = []
+    smtps: list[socket.socket] = []
     lmtp: list[socket.socket] = []
     for entry in found:
-        if entry.name in OTHER_NAMES:
-            continue
         try:
             opened = socket.socket(fileno=entry.descriptor)
             listening = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
@@ -93,10 +93,10 @@ def take_inherited(environment: MutableMapping[str, str]) -> Doors:
                 "or the socket FileDescriptorName=lmtp"
             )
         else:
-            smtp.append(opened)
+            (smtps if entry.name in SECURED else smtp).append(opened)
         opened.setblocking(False)
         os.set_inheritable(entry.descriptor, False)
-    return Doors(tuple(smtp), tuple(lmtp))
+    return Doors(tuple(smtp), tuple(smtps), tuple(lmtp))
 
 
 def listen(endpoints: Iterable[Endpoint]) -> list[socket.socket]:

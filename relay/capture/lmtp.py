@@ -20,11 +20,14 @@ from relay.capture.unix_socket import peer
 from relay.mail import reply
 from relay.mail.envelope import Client
 
+_NOT_HERE = frozenset({b"EHLO", b"HELO", b"DATA", b"STARTTLS", b"AUTH"})
+"""Commands of SMTP that LMTP says otherwise, or has no use for on a socket of this machine."""
+
 
 class LmtpSession(Session):
     """One connection to the LMTP socket."""
 
-    _not_offered = (Session._not_offered - {b"LHLO"}) | {b"EHLO", b"HELO"}  # RFC 2033 §4.1
+    _not_offered = (Session._not_offered - {b"LHLO"}) | {b"EHLO", b"HELO", b"STARTTLS", b"AUTH"}  # RFC 2033 §4.1
 
     @property
     def _greeting(self) -> bytes:
@@ -42,11 +45,14 @@ class LmtpSession(Session):
         else:
             super()._data_command(argument)
 
+    def _offers(self) -> bytes:
+        return self.house.ehlo
+
     def _for_each(self, wire: bytes) -> bytes:
         return wire * self._accepted
 
     _answers: ClassVar[Mapping[bytes, Callable[[Session, str], None]]] = {
-        **{verb: answer for verb, answer in Session._answers.items() if verb not in (b"EHLO", b"HELO", b"DATA")},
+        **{verb: answer for verb, answer in Session._answers.items() if verb not in _NOT_HERE},
         b"LHLO": Session._ehlo,
         b"DATA": lambda session, argument: session._data_command(argument),
     }

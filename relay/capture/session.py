@@ -3,8 +3,10 @@
 Decides the order of commands, within the bounds of `bounds.py`. Who is admitted is decided by
 `relay.attribution.admission`, what a path is by `relay.mail.path`; all texts are `relay.mail.reply`'s.
 The frequent commands are answered at once. Rare ones are coroutines `smtp_NAME`, as in the library, during
-which input waits; STARTTLS and AUTH belong there.
+which input waits. STARTTLS and AUTH are the matter of `securing` and `auth`.
 """
+
+# ruff: noqa: SLF001  the table of commands names methods of the same object
 
 from __future__ import annotations
 
@@ -14,9 +16,10 @@ from typing import ClassVar
 
 from relay.attribution import admission, personal
 from relay.capture import bounds
+from relay.capture.auth import Authenticating
 from relay.capture.connection import Mode
-from relay.capture.deciding import Deciding
 from relay.capture.house import House
+from relay.capture.securing import SecuredFirst
 from relay.mail import reply
 from relay.mail.envelope import Client
 from relay.mail.path import has_control, mail_argument, rcpt_argument
@@ -29,16 +32,15 @@ _NOOP_OK = reply.NOOP_OK.wire
 _RESET_OK = reply.RESET_OK.wire
 
 
-class Session(Deciding):
+class Session(Authenticating):
     """One connection and the transactions on it."""
 
     _not_offered: ClassVar[frozenset[bytes]] = frozenset(
-        {b"STARTTLS", b"AUTH", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"EXPN", b"LHLO", b"SEND", b"SOML", b"SAML"}
+        {b"BDAT", b"ETRN", b"TURN", b"ATRN", b"EXPN", b"LHLO", b"SEND", b"SOML", b"SAML"}
     )
 
     def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(house, loop)
-        self._greeted = False
         self._rare: asyncio.Task[None] | None = None
 
     # -- commands ----------------------------------------------------------------------------------
@@ -49,7 +51,7 @@ class Session(Deciding):
         while self.mode is Mode.COMMAND and self._unread_since is None:
             end = data.find(b"\n", start)
             if end < 0:
-                if len(data) - start > bounds.COMMAND_LINE:
+                if (more := len(data) - start) > bounds.COMMAND_LINE and more > self._longest(data[start:]):
                     self._skipping = True
                     start = len(data) - 1  # its last octet may be the CR of the end
                 self._rest = data[start:]
@@ -60,7 +62,7 @@ class Session(Deciding):
                 return b""
             line = data[start : end - 1]
             start = end + 1
-            if self._skipping or len(line) > bounds.COMMAND_LINE - 2:
+            if self._skipping or (len(line) > bounds.COMMAND_LINE - 2 and len(line) > self._longest(line) - 2):
                 self._skipping = False
                 self._refuse(reply.LINE_TOO_LONG)
             else:
@@ -106,11 +108,12 @@ class Session(Deciding):
         elif self._count_idle():
             self._forget_mail()
             self._greeted = True
-            self._client = Client(self._client.address, name[:255])
+            known = self._client
+            self._client = Client(known.address, name[:255], known.tls, known.account)
             self._write(answer)
 
     def _ehlo(self, argument: str) -> None:
-        self._hello(argument, self.house.ehlo)
+        self._hello(argument, self._offers())
 
     def _helo(self, argument: str) -> None:
         self._hello(argument, self.house.helo)
@@ -243,4 +246,10 @@ class Session(Deciding):
         b"QUIT": _quit,
         b"VRFY": _vrfy,
         b"HELP": _help,
+        b"STARTTLS": lambda session, argument: session._starttls(argument),
+        b"AUTH": lambda session, argument: session._auth(argument),
     }
+
+
+class SecuredSession(SecuredFirst, Session):
+    """A session inside TLS from its first octet (port 465)."""

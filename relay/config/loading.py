@@ -194,9 +194,11 @@ class _Reading:
     def disagreements(self) -> None:
         """What is right key by key and wrong together."""
         tls = self.found.get("tls", {})
-        if len(tls) == 1:
-            have, lack = ("certificate", "key") if "certificate" in tls else ("key", "certificate")
-            self.mistake("tls", have, f"needs tls.{lack} beside it")
+        for have, lack in (("certificate", "key"), ("key", "certificate")):
+            if have in tls and lack not in tls:
+                self.mistake("tls", have, f"needs tls.{lack} beside it")
+        if self.effective("capture", "listen_tls") and "certificate" not in tls:
+            self.mistake("capture", "listen_tls", "needs tls.certificate and tls.key")
         store, vault = self.effective("store", "path"), self.effective("vault", "path")
         if vault in (store, *store.parents):
             # The CRM may enter the store's folder and must not enter the vault (contract, Configuration).

@@ -50,8 +50,6 @@ def key(
 ENDPOINTS = values.each(values.endpoint, "IP addresses with a port")
 NETWORKS = values.each(values.network, "networks")
 
-PROOFS = "sender proofs come with the admission release; only [admission] networks may hand in mail"
-TLS = "TLS comes with the admission release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,6 @@ class Capture:
         ENDPOINTS,
         default=(),
         live=False,
-        pending="TLS comes with the admission release; nothing listens there yet",
     )
     lmtp: Path | None = key(
         "A unix socket to listen on for LMTP, for the mail server on this machine. Whoever may write to it is "
@@ -127,7 +124,10 @@ class Upstream:
         "The name that it signs its Authentication-Results with.", values.text, default="", example='"mx.example.org"'
     )
     client_certificate: str = key(
-        "The name in its TLS client certificate.", values.text, default="", example='"mx.example.org"'
+        "The name in its TLS client certificate, which it must then show; client_ca verifies it.",
+        values.text,
+        default="",
+        example='"mx.example.org"',
     )
 
 
@@ -150,28 +150,31 @@ class Admission:
         "Domains whose ARC seal we believe for mail that was forwarded on its way.",
         values.each(values.domain, "domain names"),
         default=(),
-        pending=PROOFS,
     )
-    upstream: tuple[Upstream, ...] = key(Upstream.__doc__ or "", None, of=Upstream, default=(), pending=PROOFS)
+    client_ca: Path | None = key(
+        "What client certificates are verified by where an upstream names one, PEM: their authority, or "
+        "the certificate itself. Without it: the authorities that the system trusts.",
+        values.path,
+        example='"/etc/bcc-relay/upstream-ca.crt"',
+    )
+    upstream: tuple[Upstream, ...] = key(Upstream.__doc__ or "", None, of=Upstream, default=())
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The certificate for STARTTLS and for implicit TLS."""
+    """The certificate for STARTTLS and for implicit TLS. Read again by itself when the files change."""
 
     certificate: Path | None = key(
         "The certificate and its chain, PEM.",
         values.path,
         example='"/etc/bcc-relay/tls.crt"',
         credential=True,
-        pending=TLS,
     )
     key: Path | None = key(
         "Its private key, PEM, readable by the user that runs the relay and by nobody else.",
         values.path,
         example='"/etc/bcc-relay/tls.key"',
         credential=True,
-        pending=TLS,
     )
 
 
@@ -183,13 +186,11 @@ class Dns:
         "Resolvers; empty: the system's.",
         values.each(values.resolver, "IP addresses, each with or without a port"),
         default=(),
-        pending=PROOFS,
     )
     timeout: float = key(
         "For all questions of one message together; then the sender is told to try again.",
         values.duration(0.1, 300),
         default=8.0,
-        pending=PROOFS,
     )
 
 

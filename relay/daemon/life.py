@@ -131,7 +131,8 @@ class Life:
             parts.push_async_callback(self._other.stop)
         knowledge = Knowledge(settings.store.path)
         parts.push_async_callback(knowledge.close)
-        self.judging = Judging(settings, knowledge, Logins(settings.store.path, settings.vault.path))
+        logins = Logins(settings.store.path, settings.vault.path)
+        self.judging = Judging(settings, knowledge, logins)
         erasing = Erasing(vault, lambda: self.settings.store.path)
         erasing.start()
         parts.push_async_callback(erasing.stop)
@@ -145,6 +146,8 @@ class Life:
             put=vault.hand_over,
             room=vault.has_room,
             judge=self.judging,
+            tls=settings.tls,
+            check=logins.check,
             directory=lambda: self.directory,
             at=self._at,
         )
@@ -241,7 +244,7 @@ class Life:
                 self.vault.seal_after(sealed_after(settings.vault.keep))
             if self.server:
                 raise_descriptor_limit(settings.limits.connections)
-                self.server.adopt(settings.capture, settings.admission, settings.limits)
+                self.server.adopt(settings.capture, settings.admission, settings.limits, settings.tls)
             if self.judging:
                 self.judging.adopt(settings)
         finally:

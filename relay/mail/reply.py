@@ -42,9 +42,9 @@ def helo(hostname: str) -> Reply:
     return Reply(250, "", hostname)
 
 
-def ehlo(hostname: str, max_size: int) -> bytes:
+def ehlo(hostname: str, max_size: int, *more: str) -> bytes:
     """The whole EHLO answer: exactly the extensions that work (RFC 5321 §4.1.1.1)."""
-    lines = [hostname, "PIPELINING", f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+    lines = [hostname, "PIPELINING", f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *more]
     marked = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
     return "".join(f"{line}\r\n" for line in marked).encode("ascii", "replace")
 
@@ -54,6 +54,23 @@ NOOP_OK = Reply(250, "2.0.0", "ok")
 RESET_OK = Reply(250, "2.0.0", "ok")
 VERIFY = Reply(252, "2.5.0", "cannot verify; send the mail and see")
 HELP = Reply(214, "2.0.0", "mail to a capture address is filed on the leads it is from or for")
+
+# -- TLS and logins (RFC 3207, RFC 4954) --------------------------------------------------------------
+
+TLS_GO_AHEAD = Reply(220, "2.0.0", "ready for TLS")
+TLS_ALREADY = Reply(503, "5.5.1", "TLS is in use already")
+TLS_NOT_NOW = Reply(454, "4.7.0", "TLS is not available now, please try again later")
+AUTH_OK = Reply(235, "2.7.0", "logged in")
+AUTH_FAILED = Reply(535, "5.7.8", "name or password is wrong; the name is your mail address")
+AUTH_NEEDS_TLS = Reply(538, "5.7.11", "a password is taken inside TLS only; say STARTTLS first")
+AUTH_ALREADY = Reply(503, "5.5.1", "you have logged in already")
+AUTH_MECHANISM = Reply(504, "5.5.4", "this way of logging in is not offered here; use PLAIN or LOGIN")
+AUTH_UNREADABLE = Reply(501, "5.5.2", "this cannot be read as a login")
+AUTH_TOO_LONG = Reply(500, "5.5.6", "line too long for a login")
+AUTH_CANCELLED = Reply(501, "5.7.0", "login cancelled")
+AUTH_PAUSED = Reply(454, "4.7.0", "too many failed logins, please try again in an hour")
+AUTH_LATER = Reply(454, "4.7.0", "logins cannot be checked now, please try again later")
+TOO_MANY_LOGINS = Reply(421, "4.7.0", "too many failed logins; goodbye")
 
 # -- a transaction ---------------------------------------------------------------------------------
 

@@ -36,6 +36,9 @@ MARK = "accounts"
 GRACE = timedelta(days=14)
 """For so long a personal address that was replaced still works: it stands in address books and in running threads."""
 
+HERE = "(staff.left_at IS NULL OR datetime(staff.left_at) > datetime('now'))"
+"""SQL: who has not left, or will leave later. What no time can be read from counts as left."""
+
 KEYS = 8
 """Personal addresses of one person that work at once. Whoever replaces more often has the oldest end early."""
 
@@ -200,11 +203,11 @@ def _change(
     detail: dict[str, object],
 ) -> None:
     with writing(db):
-        row = db.execute("SELECT name, left_at FROM staff WHERE id = ?", (staff,)).fetchone()
-        if row is None or row[1] is not None:
+        row = db.execute(f"SELECT name, {HERE} FROM staff WHERE id = ?", (staff,)).fetchone()
+        if row is None or not row[1]:
             raise RefusedError(f"{row[0] if row else f'staff {staff}'} has left; who has left hands in no mail")
         # Who left by the CRM's word, and whom it deleted, loses the secrets for good at this opportunity.
-        here = {i for (i,) in db.execute("SELECT id FROM staff WHERE left_at IS NULL")}
+        here = {i for (i,) in db.execute(f"SELECT id FROM staff WHERE {HERE}")}
         accounts = {i: account for i, account in read(path).of(db).items() if i in here}
         accounts[staff] = change(accounts.get(staff, Account()))
         audit(db, action, "staff", staff, detail)

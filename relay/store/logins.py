@@ -62,7 +62,7 @@ class Logins:
 
         `db`: relay.db, open for reading. Raises AccountsError, sqlite.Error.
         """
-        here = {i for (i,) in db.execute("SELECT id FROM staff WHERE left_at IS NULL")}
+        here = {i for (i,) in db.execute(f"SELECT id FROM staff WHERE {book.HERE}")}
         found = book.owners(self.book().of(db), now)
         return {token: staff for token, staff in found.items() if staff in here}
 
@@ -72,11 +72,7 @@ class Logins:
         Raises StoreError when it cannot be told now.
         """
         address, given = Address.read(name), passwords.normal(password) or ""
-        staff, account = self._account(
-            "SELECT s.id FROM staff_address a JOIN staff s ON s.id = a.staff_id "
-            "WHERE a.address_key = ? AND s.left_at IS NULL",
-            "" if address is None else address.key,
-        )
+        staff, account = self._account("" if address is None else address.key)
         form = account.password or passwords.DUMMY
         mark = hmac.digest(self._key, f"{staff}\0{form}\0{given}".encode("utf-8", "replace"), "sha256")
         with self._lock:
@@ -92,15 +88,14 @@ class Logins:
                 self._right.popitem(last=False)
         return staff
 
-    def may_go_on(self, staff: int) -> bool:
-        """Is this colleague, who logged in before, one of us still, and with a password? Raises StoreError."""
-        found, account = self._account("SELECT id FROM staff WHERE id = ? AND left_at IS NULL", staff)
-        return found is not None and bool(account.password)
-
-    def _account(self, query: str, whom: str | int) -> tuple[int | None, Account]:
+    def _account(self, key: str) -> tuple[int | None, Account]:
+        query = (
+            "SELECT staff.id FROM staff_address a JOIN staff ON staff.id = a.staff_id "
+            f"WHERE a.address_key = ? AND {book.HERE}"
+        )
         try:
             with contextlib.closing(open_store(self._store, read_only=True, timeout=PATIENCE)) as db:
-                row = db.execute(query, (whom,)).fetchone()
+                row = db.execute(query, (key,)).fetchone()
                 accounts = self.book().of(db)
         except sqlite.Error as error:
             raise refused(self._store, error) from error
