@@ -133,6 +133,7 @@ def _record(
             date_defects,
             content.defects,
             said.defects,
+            envelope.origin.defects if envelope.origin is not None else (),
             (UNKNOWN_TAG,) if any(tags.is_unknown(one) for one in asked) else (),
         ),
         parser=PARSER,

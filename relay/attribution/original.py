@@ -70,13 +70,15 @@ def _handed_in(message: Message, envelope: Envelope, directory: Directory) -> Ha
 
 def _handed_in_by(author: Address | None, envelope: Envelope, directory: Directory) -> int | None:
     """Our person who handed it in: the author, else who sent it (reverse-path), else who logged in."""
+    if envelope.origin is not None:
+        return envelope.origin.staff  # decided when it came, by proof; what the mail says of itself is none
     account = envelope.client.account
     reverse = None if envelope.reverse_path is None else undone(envelope.reverse_path)
     for address in (author, envelope.reverse_path, reverse, Address.read(account) if account else None):
         person = None if address is None else directory.staff_id(address)
         if person is not None:
             return person
-    return None
+    return next(iter(envelope.owners), None)
 
 
 def _forwarded(message: Message, directory: Directory, *, ours: bool, alone: bool) -> HandedIn | None:

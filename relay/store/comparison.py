@@ -47,6 +47,15 @@ _FACTS = {
     "JOIN envelope_recipient r ON r.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2, 3",
     "envelope_original": "SELECT e.vault_id, e.position, o.written_date FROM envelope e "
     "JOIN envelope_original o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2",
+    "envelope_proof": "SELECT e.vault_id, e.position, p.trust, p.also, p.host, p.account, p.spf, p.spf_domain, "
+    "p.spf_aligned, p.dmarc, p.dmarc_domain, p.dmarc_policy, p.arc, p.arc_sealer, p.arc_said, p.upstream, "
+    "p.upstream_said, p.dns_faults FROM envelope e JOIN envelope_proof p ON p.envelope_id = e.id "
+    "WHERE e.message_id = ? ORDER BY 1, 2",
+    "envelope_signature": "SELECT e.vault_id, e.position, s.position AS place, s.domain, s.selector, s.algorithm, "
+    "s.bits, s.result, s.aligned, s.why, s.signed_at FROM envelope e JOIN envelope_signature s ON s.envelope_id = e.id "
+    "WHERE e.message_id = ? ORDER BY 1, 2, 3",
+    "envelope_owner": "SELECT e.vault_id, e.position, o.staff_id FROM envelope e "
+    "JOIN envelope_owner o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2, 3",
     "_identity": "SELECT fingerprint, nameless FROM _identity WHERE message_id = ?",
     "_message_tag": "SELECT source, kind, value FROM _message_tag WHERE message_id = ? ORDER BY 1, 2, 3",
     "_answer": "SELECT internet_message_id FROM _answer WHERE message_id = ?",

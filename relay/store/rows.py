@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from relay import sqlite
 from relay.attribution import identity, tag, thread
 from relay.attribution.identity import Known
 from relay.attribution.record import Direction, Party, Record, Role
 from relay.mail.address import Address, forms
-from relay.store import pictures, spoken, tagging
+from relay.store import pictures, proofs, spoken, tagging
 from relay.store.taken_back import answers_missing
+from relay.store.times import read_time, text_time
+
+__all__ = ["LARGE_PART", "Batch", "Rows", "answers", "read_time", "text_time"]
 
 LARGE_PART = 256 * 1024
 """Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
@@ -29,21 +31,11 @@ COUNTED = 5000
 """Messages counted of a thread when threads meet: half a millisecond."""
 
 
-def text_time(moment: datetime) -> str:
-    """The contract's form of a time: UTC text, milliseconds, `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def answers(record: Record) -> str | None:
     """The Message-ID that an incoming message answers, None when it answers nothing."""
     if record.message_id and len(record.thread_ids) > 1 and record.verdict.direction is Direction.INCOMING:
         return record.thread_ids[1]
     return None
-
-
-def read_time(text: str) -> datetime:
-    """The time that `text_time` wrote."""
-    return datetime.fromisoformat(text)
 
 
 @dataclass(slots=True)
@@ -280,4 +272,5 @@ class Rows:
             "INSERT INTO envelope_recipient (envelope_id, forward_path) VALUES (?, ?)",
             [(n, tag.without_secret(str(path))) for n, (_, r) in numbered for path in r.envelope.forward_paths],
         )
+        proofs.write(self._db, ((n, r) for n, (_, r) in numbered))
         tagging.remember(self._db, zip(batch.ids, batch.records, batch.new, strict=True))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from relay import sqlite
 from relay.mail.address import Address
-from relay.store.facts import read_time
+from relay.store.times import read_time
 
 MEMBERS = 500
 """Messages of a thread in which an author is looked for; the ones that the mail answers are looked at in any case."""

@@ -136,7 +136,8 @@ def _overwrite(
 def erased(envelope: Envelope) -> Envelope:
     """What is left of it: when it was received."""
     return replace(
-        envelope, reverse_path=None, forward_paths=(), client=Client(""), admitted_by=ERASED, dated=None
+        envelope, reverse_path=None, forward_paths=(), client=Client(""), admitted_by=ERASED, dated=None, owners=(),
+        origin=None,
     )  # fmt: skip
 
 

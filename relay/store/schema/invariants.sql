@@ -191,6 +191,9 @@ UNION ALL SELECT 'part', id FROM part WHERE message_id NOT IN (SELECT id FROM me
 UNION ALL SELECT 'part.digest', id FROM part WHERE digest NOT IN (SELECT digest FROM blob)
 UNION ALL SELECT 'envelope', id FROM envelope WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT 'envelope_recipient', envelope_id FROM envelope_recipient WHERE envelope_id NOT IN (SELECT id FROM envelope)
+UNION ALL SELECT 'envelope_proof', envelope_id FROM envelope_proof WHERE envelope_id NOT IN (SELECT id FROM envelope)
+UNION ALL SELECT 'envelope_signature', envelope_id FROM envelope_signature WHERE envelope_id NOT IN (SELECT envelope_id FROM envelope_proof)
+UNION ALL SELECT 'envelope_owner', envelope_id FROM envelope_owner WHERE envelope_id NOT IN (SELECT id FROM envelope)
 UNION ALL SELECT 'message.thread_id', id FROM message WHERE thread_id IS NOT NULL AND thread_id NOT IN (SELECT id FROM thread)
 UNION ALL SELECT '_address_form', address_id FROM _address_form WHERE address_id NOT IN (SELECT id FROM address)
 UNION ALL SELECT '_identity', message_id FROM _identity WHERE message_id NOT IN (SELECT id FROM message)
@@ -207,6 +210,15 @@ SELECT o.epoch || '-' || o.number, 'no envelope'
   FROM _vault_outcome o
  WHERE o.outcome IN ('filed', 'unparsed')
    AND NOT EXISTS (SELECT 1 FROM envelope e WHERE e.vault_id = o.epoch || '-' || o.number);
+
+-- proof: what a rule of admission let in has its proof beside it, and what is fully trusted has none
+SELECT e.id AS envelope_id, e.admitted_by
+  FROM envelope e
+ WHERE (e.admitted_by IN ('auth', 'upstream', 'dkim', 'spf', 'arc', 'personal-address', 'known-thread'))
+    <> EXISTS (SELECT 1 FROM envelope_proof p WHERE p.envelope_id = e.id);
+
+-- secret: no personal address stands in the database as it is written
+SELECT envelope_id FROM envelope_recipient WHERE lower(forward_path) GLOB '*me-[a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7][a-z2-7]@*';
 
 -- taken-back: of mail that was taken back or dropped nothing is here, no envelope and so no message
 SELECT e.vault_id, e.message_id, o.outcome
