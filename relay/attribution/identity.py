@@ -4,10 +4,10 @@ A message reaches us more than once: two reps put the capture address into Bcc, 
 mail whose 250 it did not see, a forward as attachment follows a BCC copy. None of the keys is unique
 alone: software reuses a Message-ID for different mails, and people write "OK, thanks" twice.
 
-Now: copies share the Message-ID and agree in author, base subject and date, or in the fingerprint of
+Copies share the Message-ID and agree in author, base subject and date, or in the fingerprint of
 the text; without any Message-ID they agree in the fingerprint, which then holds the recipients too, and
-the date: one text that went to fifty people, one by one, is fifty messages. (Joining an inline forward,
-which has lost its Message-ID, to its original comes with the attribution release.)
+the date: one text that went to fifty people, one by one, is fifty messages. An inline forward, which has
+lost its Message-ID, is joined to its original by `likeness`.
 """
 
 from __future__ import annotations
