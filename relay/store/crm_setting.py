@@ -43,7 +43,7 @@ _ASK = {
 }
 """How programs on the PATH tell the version of the library that they use."""
 
-_REMOTE = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "lustre", "vboxsf", "vmhgfs", "drvfs", "virtiofs",
+REMOTE = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "lustre", "vboxsf", "vmhgfs", "drvfs", "virtiofs",
            "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.glusterfs")  # fmt: skip
 """Beginnings of the names of file systems that several machines write, or that have no shared memory."""
 
@@ -112,8 +112,8 @@ def right_findings(path: Path) -> Iterator[Finding]:
                 "file", True, f"this user may not write {beside}", "every access fails with 'readonly database'",
                 f"chmod 0660 {beside}, and the folder's group (setgid folder, mode 2770)",
             )  # fmt: skip
-    kind = _file_system(path)
-    if kind.startswith(_REMOTE):
+    kind = file_system(path)
+    if kind.startswith(REMOTE):
         yield Finding(
             "file-system", True, f"{folder} is on a {kind} file system",
             "WAL needs memory shared by all programs: on a network disk they corrupt the database",
@@ -121,7 +121,7 @@ def right_findings(path: Path) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _file_system(path: Path) -> str:
+def file_system(path: Path) -> str:
     """Type of the file system that holds `path`, '' when the system does not tell."""
     try:
         device = path.stat().st_dev
