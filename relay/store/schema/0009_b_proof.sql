@@ -24,7 +24,7 @@ CREATE TABLE envelope_proof ( -- What was found out about where a copy came from
 
 CREATE TABLE envelope_signature ( -- The DKIM signatures (RFC 6376) of a copy whose origin was looked at, as they were when it came.
   envelope_id INTEGER NOT NULL,      -- envelope.id
-  position    INTEGER NOT NULL,      -- 0, 1, ..: those of the author's organisation first
+  position    INTEGER NOT NULL,      -- from 0; those of the author's organisation first
   domain      TEXT NOT NULL,         -- who signed, d=
   selector    TEXT NOT NULL,         -- the name of its key, s=
   algorithm   TEXT NOT NULL,         -- how it was signed, a=
