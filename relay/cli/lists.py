@@ -26,20 +26,30 @@ def _page(
 
 
 def staff_page(rows: Sequence[Row], display: Screen, *, more: bool = False) -> list[str]:
-    """Our people."""
+    """Our people. Since when somebody has a secret is told where anybody has one."""
+    secrets = [
+        [
+            f"{word} {row[key][:10]}"
+            for key, word in (("capture_address_at", "address"), ("password_at", "password"))
+            if row.get(key)
+        ]
+        for row in rows
+    ]
+    some = any(secrets)
     return _page(
-        ["ID", "NAME", "ROLE", "ADDRESSES"],
+        ["ID", "NAME", "ROLE", *(["SINCE"] if some else []), "ADDRESSES"],
         [
             [
                 str(row["id"]),
                 neutral(row["name"] or "") + (" (left)" if row["left_at"] else ""),
                 neutral(row["role"]),
+                *([", ".join(own)] if some else []),
                 ", ".join(map(neutral, row["addresses"])),
             ]
-            for row in rows
+            for row, own in zip(rows, secrets, strict=True)
         ],
         display,
-        flexible=3,
+        flexible=4 if some else 3,
         none="no staff yet: bcc-relay staff add NAME ADDRESS",
         older="staff list" if more else "",
     )

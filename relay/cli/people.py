@@ -52,12 +52,14 @@ def staff_add(context: click.Context, name: str, address: tuple[str, ...]) -> No
 @as_json
 @click.pass_context
 def staff_list(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
-    """List our people, newest first."""
+    """List our people, newest first, and since when they have a personal address or a password."""
+    from relay.cli.accounts import with_accounts
     from relay.cli.lists import staff_page
     from relay.cli.terminal import screen
     from relay.store.reading import staff as read
 
-    found = read(store(context), limit, number_before(before))
+    db = store(context)
+    found = with_accounts(context, db, read(db, limit, number_before(before)))
     answer(found) if as_json else say(staff_page(found, screen(), more=len(found) == limit))
 
 
@@ -67,14 +69,17 @@ def staff_list(context: click.Context, limit: int, before: str | None, as_json: 
 def staff_leave(context: click.Context, name: str) -> None:
     """Say that a colleague has left.
 
-    The addresses stay ours, so old mail stays what it is.
+    The addresses stay ours, so old mail stays what it is. Personal address and password end at once.
     """
+    from relay.cli.accounts import end_secrets
     from relay.store.finding import find_staff
     from relay.store.people import staff_leaves
 
     db = store(context, write=True)
-    if not staff_leaves(db, find_staff(db, name)):
+    number = find_staff(db, name)
+    if not staff_leaves(db, number):
         say([f"{name} has left already"])
+    end_secrets(context, db, number)
 
 
 @click.group(cls=Group)

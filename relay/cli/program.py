@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from relay.cli import (
+    accounts,
     capturing,
     completing,
     configuring,
@@ -99,6 +100,9 @@ for _command in (
 ):
     program.add_command(_command)
 people.lead.add_command(lead_importing.lead_import)
+people.staff.add_command(accounts.capture_address)
+people.staff.add_command(accounts.password)
+people.staff.add_command(accounts.card)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

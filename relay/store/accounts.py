@@ -184,13 +184,15 @@ def remove_password(db: sqlite.Connection, path: Path, staff: int) -> None:
     _change(db, path, staff, change, "staff-password-remove", {})
 
 
-def remove_all(path: Path, staff: int) -> bool:
-    """All secrets of a colleague end now. Within a transaction that holds the write lock. Returns whether any were."""
-    book = read(path)
-    left = {i: account for i, account in book.accounts.items() if i != staff}
-    if len(left) == len(book.accounts):
-        return False
-    _write(path, Book(book.database, left))
+def remove_all(db: sqlite.Connection, path: Path, staff: int) -> bool:
+    """All secrets of a colleague end now. Returns whether there were any. Raises AccountsError."""
+    with writing(db):
+        book = read(path)
+        left = {i: account for i, account in book.accounts.items() if i != staff}
+        if len(left) == len(book.accounts):
+            return False
+        audit(db, "staff-secrets-remove", "staff", staff, {})
+        _write(path, Book(book.database, left))
     return True
 
 
