@@ -40,17 +40,17 @@ class LmtpClient:
 
     def __init__(self, path: str, name: str = "deliver") -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._replies = self._socket.makefile("rb")
         try:
             self._socket.settimeout(CONNECTING)
             self._socket.connect(path)
-            self._replies = self._socket.makefile("rb")
             self._expect("220")
             self._extensions = self._say(f"LHLO {name}", "250")
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            self._socket.close()
+            self.close()
             raise NobodyError(path) from error
         except BaseException:
-            self._socket.close()
+            self.close()
             raise
 
     @property
@@ -128,4 +128,5 @@ class LmtpClient:
 
     def close(self) -> None:
         """Without a word: a server takes that as QUIT."""
+        self._replies.close()  # it keeps the connection open as the socket does
         self._socket.close()
