@@ -46,8 +46,22 @@ ADMISSIONS = {
     "lmtp": "it came through the LMTP socket, and who may open that is trusted",
     "deliver": "it came by `bcc-relay deliver`, run by a user who may write the vault",
     "import": "it was taken out of a mailbox by `bcc-relay import`, run by a user who may write the vault",
+    "auth": "a colleague logged in and is who wrote it, or who sends it on",
+    "upstream": "a server of ours says that the author’s domain stands for it ([[admission.upstream]])",
+    "dkim": "a signature (DKIM) of the author’s domain, over this very mail, is valid",
+    "spf": "it was sent from a server that the author’s domain names (SPF)",
+    "arc": "a server that is believed ([admission] arc_sealers) sealed that it was proved when it passed there (ARC)",
+    "personal-address": "it was sent to a colleague’s personal address",
+    "known-thread": "its author is on a conversation that is here, is proved, and answered to all",
 }
 """`envelope.admitted_by`."""
+
+TRUSTS = {
+    "proved": "the author’s domain, or the author’s password, stands for this very mail",
+    "vouched": "a server or a person whom we trust says so",
+    "address only": "whoever sent it knew a secret address; who wrote it is its own word",
+}
+"""`envelope_proof.trust`."""
 
 DIRECTIONS = {
     "author-ours": "one of us wrote it, and somebody outside is on it",
@@ -142,6 +156,11 @@ DEFECTS = {
     "unknown-tag": "a tag says nothing we know, or names a lead or deal that is not here (yet)",
     "tag-not-ours": "an out+ or in+ tag names an address that is not ours; it was not believed",
     "tag-not-trusted": "an out+ or in+ tag came from a client that may not say so; it was not believed",
+    "not-proved": "nothing proves who wrote it: it came to a personal address, which is a secret",
+    "capture-address-visible": "a customer answered to all with a capture address in sight; tell the colleague: it"
+    " belongs into Bcc",
+    "personal-address-visible": "a personal address stands where outsiders read it; give its owner another one"
+    " (`bcc-relay staff capture-address NAME --rotate`)",
     "tag-disagrees": "a tag names a lead that is not on the mail, or a second deal of one lead; it was not applied",
     "person-erased": "a person was taken out of it at her demand (`erase`), with her words where she wrote it",
     "text-not-kept": "it has no known lead, so only facts are kept ([filing] unknown); its text comes with a lead",

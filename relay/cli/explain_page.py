@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.attribution import telling
 from relay.attribution.telling import told
-from relay.cli import explain_leads
+from relay.cli import explain_leads, explain_origin
 from relay.cli.explain_leads import SHOWN, named
 from relay.cli.terminal import Screen, neutral, wrap
 from relay.cli.words import in_full, many
@@ -46,6 +46,7 @@ def explained(found: Row) -> Sections:
     """Everything, as sentences."""
     sections = [
         ("Came", _came(found)),
+        ("Origin", [each for one in found["envelopes"][:SHOWN] for each in explain_origin.origin(one)]),
         ("About", _about(found)),
         ("On it", _parties(found)),
         ("Direction", _direction(found)),

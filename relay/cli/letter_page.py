@@ -10,6 +10,7 @@ from typing import Any
 
 from relay.attribution import telling
 from relay.attribution.telling import told as told_of
+from relay.cli import explain_origin
 from relay.cli.terminal import Screen, neutral, neutral_lines, width, wrap
 from relay.cli.timeline_page import arrow
 from relay.cli.words import in_full, octets
@@ -131,8 +132,11 @@ def _why(found: Row, display: Screen) -> list[str]:
         lines += _labelled("Lead", [_no_lead(found)], display)
     for each in found["envelopes"]:
         who = neutral(each["staff_name"] or each["reverse_path"] or "<>")
+        how = explain_origin.in_short(each)
         lines += _labelled(
-            "Came", [f"{in_full(each['received_at'])} by {each['route']} from {who}, as {each['vault_id']}"], display
+            "Came",
+            [f"{in_full(each['received_at'])} by {each['route']} from {who}, as {each['vault_id']}; {how}"],
+            display,
         )
     if found["automatic"]:
         what = f"{found['automatic']}: {told_of(telling.AUTOMATIC, found['automatic'])}"

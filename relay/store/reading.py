@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from relay import sqlite
-from relay.store import contact
+from relay.store import contact, proofs
 
 Row = dict[str, Any]
 Before = tuple[str, int]
@@ -197,7 +197,9 @@ def _whose(db: sqlite.Connection, address: int) -> Row:
 
 
 def envelopes(db: sqlite.Connection, message: int) -> list[Row]:
-    """The accepted copies of a message, in the order of their arrival, with `forward_paths` and `staff_name`."""
+    """The accepted copies of a message, in the order of their arrival, with `forward_paths`, `staff_name`,
+    `proof` (None where full trust asks for none) and `owners` of personal addresses.
+    """
     found = rows(
         db,
         "SELECT e.id, e.vault_id, e.position, e.route, e.reverse_path, e.client, e.tls, e.admitted_by, e.staff_id,"
@@ -208,6 +210,8 @@ def envelopes(db: sqlite.Connection, message: int) -> list[Row]:
     for each in found:
         query = "SELECT forward_path FROM envelope_recipient WHERE envelope_id = ? ORDER BY 1"
         each["forward_paths"] = [path for (path,) in db.execute(query, (each["id"],))]
+        each["proof"] = proofs.of_envelope(db, each["id"])
+        each["owners"] = proofs.owners(db, each["id"])
     return found
 
 
