@@ -21,11 +21,12 @@ from relay.attribution.tombstone import FORGOTTEN
 from relay.attribution.united import together, united
 from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
-from relay.store import dropping, forwarded, merging, notes, relation, taken_back, tagging
+from relay.store import dropping, forwarded, merging, notes, relation, tagging, taken_back
+from relay.store.contents import drop_contents
 from relay.store.difference import Difference, Snapshot, differences, snapshot
 from relay.store.facts import Batch
 from relay.store.replacing import Replacing
-from relay.store.rows import read_time
+from relay.store.rows import large_parts, read_time
 
 Today = Mapping[VaultId, Sequence[Record]]
 """What mail objects are read as now, those that can be read."""
@@ -83,6 +84,7 @@ class Renewal(Replacing):
         touched.update(new, merged.values())
         relation.relate(self._db, sorted(touched - merged.keys()))
         self._fetch_texts(touched)
+        drop_contents(self._db, {p.digest for records in today.values() for r in records for p in large_parts(r)})
         dropping.remove(self._db, self._now_listed)
         removed = tuple(Renewed(each, "removed") for each in self._now_listed)
         return (*self._told(mark, before, merged, new), *removed)
