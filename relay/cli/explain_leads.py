@@ -144,7 +144,7 @@ def tags(found: Row) -> list[str]:
         lead = named(each["lead_name"], each["lead_id"], "lead") if each["lead_id"] else "nothing that is here"
         sentences.append(
             {
-                "applied": f"{asked}: applied, it names {lead}.",
+                "applied": f"{asked}: {_applied(found, each['lead_id'])}, it names {lead}.",
                 "disputed": f"{asked}: not applied, it names {lead}, which does not agree with who is on the mail"
                 " or with another tag.",
                 "unknown": f"{asked}: it names nothing that is here; it is looked at again when that comes.",
@@ -156,6 +156,18 @@ def tags(found: Row) -> list[str]:
         if tag not in known
     ]
     return sentences
+
+
+def _applied(found: Row, lead: int) -> str:
+    """A tag is applied once: what people and CRMs decide about the same lead stands, before it and after."""
+    decided = next((each for each in found["decisions"] if each["lead_id"] == lead), None)
+    if decided is not None and decided["verdict"] == "detach":
+        return "not applied, for somebody took the mail off that lead"
+    if decided is None:
+        return "applied once, and the decision was taken away since"
+    if decided["reason"] not in ("address-tag", "subject-tag"):
+        return "nothing to do, somebody put the mail there"
+    return "applied"
 
 
 _BECAUSE = {
