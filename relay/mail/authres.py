@@ -16,6 +16,9 @@ from relay.mail.address import a_labels
 LONGEST = 16 * 1024
 """Octets of a field that are read."""
 
+TOKENS = 1_000
+"""Words and marks of one field; real ones have a hundred."""
+
 METHODS = 64
 """Results of one field; real ones have a dozen."""
 
@@ -152,7 +155,7 @@ def _tokens(value: str) -> list[_Token] | None:
                 return None
             continue
         token = _TOKEN.match(value, at)
-        if token is None or token[0] == ")":
+        if token is None or token[0] == ")" or len(tokens) >= TOKENS:
             return None
         at = token.end()
         if token["blank"] or token[0] == "(":

@@ -53,8 +53,9 @@ _IP6 = re.compile(
     r"(?P<qualifier>[+\-~?]?)(?P<name>ip[46]):(?P<value>[0-9a-f.:]+)(?P<cidr>(?:/\d{1,3})?)", re.IGNORECASE
 )
 _MODIFIER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9\-_.]*)=(?P<value>\S*)")
+# The letters c, r and t are for explanations only (§7.2).
 _MACRO = re.compile(
-    r"%(?:\{(?P<letter>[slodiphcrtv])(?P<digits>\d{0,3})(?P<reverse>r?)(?P<delimiters>[.\-+,/_=]*)\}|(?P<other>[%_\-]))",
+    r"%(?:\{(?P<letter>[slodiphv])(?P<digits>(?:0{0,2}[1-9]\d{0,2})?)(?P<reverse>r?)(?P<delimiters>[.\-+,/_=]*)\}|(?P<other>[%_\-]))",
     re.IGNORECASE,
 )
 _WORDS = {"+": Result.PASS, "-": Result.FAIL, "~": Result.SOFTFAIL, "?": Result.NEUTRAL, "": Result.PASS}
@@ -208,8 +209,6 @@ class _Check:
         if found["other"]:
             return {"%": "%", "_": " ", "-": "%20"}[found["other"]]
         letter = found["letter"].lower()
-        if letter in "crt":  # only for explanations (§7.2)
-            raise _BadRecordError
         if letter == "p":
             names = yield from self._validated_names()
             near = [name for name in names if name == domain or name.endswith("." + domain)]
@@ -220,10 +219,7 @@ class _Check:
         if found["reverse"]:
             parts.reverse()
         if found["digits"]:
-            count = int(found["digits"])
-            if not count:
-                raise _BadRecordError
-            parts = parts[-count:]
+            parts = parts[-int(found["digits"]) :]
         joined = ".".join(parts)
         return quote(joined, safe="~") if found["letter"].isupper() else joined
 
