@@ -105,6 +105,7 @@ class Telling:
         counted, vault = self._server.counted, self._vault
         return replace(
             now,
+            places=dict.fromkeys(self._server.places, 1),
             sessions_open=self._server.sessions,
             sessions=counted.sessions,
             accepted=counted.accepted,

@@ -203,7 +203,9 @@ class Doors:
 
 def doors(places: Iterable[str]) -> Doors:
     """Of '192.0.2.1:25', 'tls:[::]:465' and 'lmtp:/path'."""
-    smtp, secured, lmtp = [], [], []
+    smtp: list[tuple[str, int]] = []
+    secured: list[tuple[str, int]] = []
+    lmtp: list[str] = []
     for place in places:
         if place.startswith("lmtp:"):
             lmtp.append(place[5:])

@@ -28,7 +28,7 @@ MAPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Postfix:
-    """`parameters`: as `postconf` tells them, expanded. `found`: (parameter, key) -> what the first map that knows it says."""
+    """`parameters`: as `postconf` tells them, expanded. `found`: (parameter, key) -> what its maps say."""
 
     parameters: Mapping[str, str]
     found: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -55,6 +55,8 @@ class Figures:
     """Seconds that the commit under way has taken until now."""
     memory: int = 0
     """Octets of mail in memory, reserved for mail to come included."""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """Where it listens, as the log says it ('192.0.2.1:25', 'tls:...', 'lmtp:...'), each with a 1."""
     restarts: Mapping[str, int] = field(default_factory=dict)
     """Of the processes beside the daemon, by name."""
     restarts_recent: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,55 @@
+"""What `doctor` asks of the database: people, what became of one mail, whose secret address was seen. Only reads."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from relay import sqlite
+from relay.mail.envelope import VaultId
+from relay.store.accounts import HERE
+
+PEOPLE = 500
+"""Addresses of our people that are looked at."""
+
+RECENT = 5000
+"""The newest messages, among which openly written personal addresses are looked for."""
+
+
+def our_people(db: sqlite.Connection) -> list[tuple[int, str, str]]:
+    """(staff.id, name, address) of who has not left."""
+    query = (
+        "SELECT staff.id, staff.name, trim(address.address_key) FROM staff"
+        f" JOIN staff_address address ON address.staff_id = staff.id WHERE {HERE} ORDER BY staff.id LIMIT ?"
+    )
+    return [(int(id_), str(name or ""), str(address)) for id_, name, address in db.execute(query, (PEOPLE,))]
+
+
+def seen_openly(db: sqlite.Connection) -> list[tuple[int, str, str]]:
+    """(staff.id, name, when) of those whose personal address stood in To or Cc of recent mail, the last time."""
+    query = """
+        WITH recent AS (SELECT id, date FROM message WHERE id > (SELECT max(id) FROM message) - ?
+                        AND defects LIKE '%"personal-address-visible"%')
+        SELECT staff.id, staff.name, max(envelope.received_at)
+        FROM recent JOIN envelope ON envelope.message_id = recent.id
+        JOIN envelope_owner owner ON owner.envelope_id = envelope.id
+        JOIN staff ON staff.id = owner.staff_id
+        GROUP BY staff.id ORDER BY staff.id
+    """
+    return [(int(id_), str(name or ""), str(when)) for id_, name, when in db.execute(query, (RECENT,))]
+
+
+def outcome(db: sqlite.Connection, vault_id: VaultId) -> tuple[str, list[int]] | None:
+    """What became of an accepted mail ('filed', 'dropped', 'unparsed', ...), and its messages; None: not yet."""
+    row = db.execute(
+        "SELECT outcome FROM _vault_outcome WHERE epoch = ? AND number = ?", (vault_id.epoch, vault_id.number)
+    ).fetchone()
+    if row is None:
+        return None
+    rows = db.execute("SELECT DISTINCT message_id FROM envelope WHERE vault_id = ?", (str(vault_id),))
+    return str(row[0]), [int(message) for (message,) in rows]
+
+
+def newest_capture(db: sqlite.Connection) -> datetime | None:
+    """When the newest filed mail was accepted."""
+    row = db.execute("SELECT max(received_at) FROM envelope WHERE id > (SELECT max(id) FROM envelope) - 100").fetchone()
+    return datetime.fromisoformat(row[0]) if row and row[0] else None
