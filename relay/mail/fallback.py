@@ -33,6 +33,8 @@ MAX_OCTETS = 64 << 20
 """Larger content is not given to a reader that needs eight times its size in memory."""
 MAX_FIELDS = 2_000
 MAX_PARTS = 1_000
+MAX_GROUPS = 1_000
+"""Of a delivery report: one for each recipient."""
 MAX_VALUE = 1 << 16
 """Characters of one field value: `email.utils` is slow, and recursive on comments."""
 
@@ -148,7 +150,8 @@ def _leaf(entity: email.message.Message, texts: list[str], htmls: list[str], par
     payload = entity.get_payload(decode=True)
     if not isinstance(payload, bytes):
         attached: Any = entity.get_payload()
-        payload = attached[0].as_bytes() if isinstance(attached, list) and attached else b""
+        # one for a message; a delivery report has one for each group of its fields (RFC 3464 §2.1), in order
+        payload = b"".join(each.as_bytes() for each in attached[:MAX_GROUPS]) if isinstance(attached, list) else b""
     name = _guarded(lambda: file_name(_text(entity.get_filename() or "")), "")
     disposition = _guarded(lambda: entity.get_content_disposition() or "", "")
     if kind in ("text/plain", "text/html") and not name and disposition != "attachment":

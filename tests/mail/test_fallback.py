@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.mail import fallback, mime, reading
+from relay.mail import fallback, mime, reading, report
 from relay.mail.reading import parse
 
 MAIL = (
@@ -56,6 +56,23 @@ def test_both_readers_agree_on_an_ordinary_message():
     assert [(part.media_type, part.filename) for part in ours.parts] == [
         (part.media_type, part.filename) for part in theirs.parts
     ]
+
+
+def test_a_delivery_report_is_read_with_all_its_recipients(broken):
+    groups = b"".join(
+        b"\r\nFinal-Recipient: rfc822; %s@x.example\r\nAction: failed\r\nStatus: 5.1.1\r\n" % who
+        for who in (b"a", b"b")
+    )
+    mail = (
+        b"From: mailer-daemon@mx.example\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        b"Reporting-MTA: dns; mx.example\r\n" + groups + b"\r\n--b--\r\n"
+    )
+    read = parse(mail)
+    assert read.defects == (fallback.FALLBACK,)
+    found = report.read(read)
+    assert found is not None
+    assert [each.final.key for each in found.recipients if each.final] == ["a@x.example", "b@x.example"]
 
 
 def test_what_the_standard_library_cannot_read_either_is_unparsable(broken, monkeypatch):
