@@ -14,7 +14,7 @@ from pathlib import Path
 
 from relay import sqlite
 from relay.mail.envelope import VaultId
-from relay.store.merging import drop_contents
+from relay.store.contents import drop_contents
 from relay.store.search import search_path
 
 AT_ONCE = 200

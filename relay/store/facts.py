@@ -21,7 +21,8 @@ from relay.attribution.unknown import facts_only, is_known
 from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
 from relay.store import dropping, forwarded, imported, notes, relation, spoken, tagging, taken_back
-from relay.store.rows import LARGE_PART, Batch, Rows, read_time, text_time
+from relay.store.contents import drop_contents
+from relay.store.rows import LARGE_PART, Batch, Rows, large_parts, read_time, text_time
 
 __all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
 
@@ -60,6 +61,7 @@ class Transaction(Rows):
         if wanted:
             self._written(batch)
             self._copied(batch)
+            drop_contents(self._db, {part.digest for _, record in batch.copies() for part in large_parts(record)})
             united = self._unite(batch)
             self._envelopes(batch)
             if self._keeps_unknown:

@@ -24,9 +24,10 @@ from relay.mail.envelope import VaultId
 from relay.store import erasures, forwarded, never_log, relation, removal
 from relay.store.connection import open_store
 from relay.store.erasures import Waiting
-from relay.store.facts import LARGE_PART, Transaction
+from relay.store.facts import Transaction
 from relay.store.opening import SameFile, connect
 from relay.store.renewal import Renewal
+from relay.store.rows import large_parts
 
 PATIENCE = 0.5
 """Seconds that one attempt to get the write lock waits, so that we can tell in between that we live."""
@@ -182,10 +183,9 @@ class Filing:
 
     def keep_large_parts(self, record: Record, alive: Callable[[], None]) -> None:
         """Store large contents ahead of the facts. Without its facts a content is harmless, and found again."""
-        for part in record.parts:
-            if len(part.content) >= LARGE_PART:
-                with self.writing(alive) as transaction:
-                    transaction.keep([(part.digest, part.content)])
+        for part in large_parts(record):
+            with self.writing(alive) as transaction:
+                transaction.keep([(part.digest, part.content)])
 
     def copies(self, message: int) -> list[VaultId]:
         """The mail objects that a message came in, in the order in which they are to be read: the best source first.
@@ -220,14 +220,16 @@ class Filing:
         query = "SELECT message_id FROM _read_again ORDER BY message_id LIMIT ?"
         return [message for (message,) in self._db.execute(query, (limit,))]
 
-    def needs_text(self, message: int) -> bool:
-        """Would reading the message again bring anything? Not if only facts are kept of it, and rightly so: unless
-        its text tells that it is a copy of another one.
-        """
+    def keeps_text(self, message: int) -> bool:
+        """Is the text of this message kept? Not where only facts are, and rightly so."""
         bare = self._db.execute("SELECT 1 FROM _facts_only WHERE message_id = ?", (message,)).fetchone() is not None
-        if not bare or self.keeps_unknown or message in Transaction(self._db).known([message]):
-            return True
-        return bool(forwarded.undecided(self._db, message))
+        return not bare or self.keeps_unknown or message in Transaction(self._db).known([message])
+
+    def worth_reading(self, message: int) -> bool:
+        """Would reading the message again bring anything? Its text, or that it is a copy of another one, which only
+        its text tells.
+        """
+        return self.keeps_text(message) or bool(forwarded.undecided(self._db, message))
 
     def erasures(self) -> Waiting:
         """What was removed here and waits to be erased elsewhere."""

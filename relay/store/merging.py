@@ -7,11 +7,10 @@ the feed tells it. What the survivor says is not changed here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from relay import sqlite
-from relay.store import tagging
-from relay.store import notes
+from relay.store import notes, tagging
+from relay.store.contents import drop_contents
 
 
 def merge(db: sqlite.Connection, old: int, into: int) -> None:
@@ -19,7 +18,7 @@ def merge(db: sqlite.Connection, old: int, into: int) -> None:
 
     Of two decisions about one lead the later one stands, and the narrower visibility of both.
     """
-    contents = {digest for (digest,) in db.execute("SELECT digest FROM part WHERE message_id = ?", (old,))}
+    digests = {digest for (digest,) in db.execute("SELECT digest FROM part WHERE message_id = ?", (old,))}
     db.execute("UPDATE envelope SET message_id = ? WHERE message_id = ?", (into, old))
     db.execute(
         "DELETE FROM explicit_attribution WHERE message_id = ?2 AND EXISTS (SELECT 1 FROM explicit_attribution e "
@@ -58,12 +57,4 @@ def merge(db: sqlite.Connection, old: int, into: int) -> None:
         (into, json.dumps({"old_id": old})),
     )
     notes.join(db, into)
-    drop_contents(db, contents)
-
-
-def drop_contents(db: sqlite.Connection, digests: Iterable[str]) -> None:
-    """Remove those of these contents that no part has any more."""
-    db.executemany(
-        "DELETE FROM blob WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM part WHERE digest = ?1)",
-        [(digest,) for digest in sorted(digests)],
-    )
+    drop_contents(db, digests)

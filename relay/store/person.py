@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from relay import sqlite
 from relay.attribution.tombstone import PERSON_ERASED
 from relay.mail.address import Address, forms
-from relay.store import merging, relation, removal
+from relay.store import relation, removal
+from relay.store.contents import drop_contents
 from relay.store.people import RefusedError
 from relay.store.reading import Row, letter, rows
 from relay.store.removal import bury, erase_later, tables_with
@@ -149,7 +150,7 @@ def _wipe(db: sqlite.Connection, message: int) -> None:
             db.execute(
                 f"DELETE FROM {table} WHERE envelope_id IN (SELECT id FROM envelope WHERE message_id = ?)", (message,)
             )
-    merging.drop_contents(db, digests)
+    drop_contents(db, digests)
     (thread,) = db.execute("SELECT thread_id FROM message WHERE id = ?", (message,)).fetchone()
     query = "SELECT 1 FROM message WHERE thread_id = ? AND id <> ? LIMIT 1"
     if thread is not None and db.execute(query, (thread, message)).fetchone() is None:

@@ -117,11 +117,15 @@ SELECT w.value ->> 1, m.originated_at, m.id
                     WHERE e.message_id = m.id AND e.lead_id = w.value ->> 1 AND e.verdict = 'detach')
 """
 
-# Mail of which only facts were kept has a lead now: the filer fetches its text.
+# Mail of which only facts were kept has a lead now: the filer fetches its text. (When a lead that is not there comes
+# back, a trigger asks for it. Asked for here, each reading would end with asking for the next.)
 _TEXT_WANTED = """
 INSERT INTO _read_again (message_id)
-SELECT f.message_id FROM json_each(?) w CROSS JOIN _facts_only f ON f.message_id = w.value
- WHERE NOT EXISTS (SELECT 1 FROM _read_again r WHERE r.message_id = f.message_id)
+SELECT f.message_id
+  FROM json_each(?) w
+ CROSS JOIN _facts_only f ON f.message_id = w.value ->> 1
+ WHERE EXISTS (SELECT 1 FROM lead l WHERE l.id = w.value ->> 0)
+   AND NOT EXISTS (SELECT 1 FROM _read_again r WHERE r.message_id = f.message_id)
 """
 
 
@@ -168,7 +172,7 @@ def _rethread(connection: sqlite.Connection, threads: Collection[int], fresh: Co
         "INSERT INTO lead_message (lead_id, originated_at, message_id, reason) VALUES (?, ?, ?, 'thread')", missing
     )
     if missing:
-        connection.execute(_TEXT_WANTED, (json.dumps([message for _, _, message in missing]),))
+        connection.execute(_TEXT_WANTED, (json.dumps([(lead, message) for lead, _, message in missing]),))
     changed = {message for _, _, message in (*stale, *missing)}
     if changed:
         unrelated.listed(connection, changed, [(lead, message) for lead, _, message in stale])

@@ -21,7 +21,7 @@ from functools import cache
 from relay import sqlite
 from relay.attribution.tombstone import FORGOTTEN, Buried, marks_kept
 from relay.mail.envelope import VaultId
-from relay.store import merging
+from relay.store.contents import drop_contents
 from relay.store.migrations import scripts
 
 _BURIED = (
@@ -87,7 +87,7 @@ def remove(db: sqlite.Connection, messages: Iterable[int], *, outcome: str = FOR
     for table in tables_with("message_id"):
         if table != "_reference":
             db.execute(f"DELETE FROM {table} WHERE message_id {of_these}", (ids,))
-    merging.drop_contents(db, digests)
+    drop_contents(db, digests)
     _end_threads(db, {thread for thread in found.values() if thread is not None})
     drop_addresses(db, addresses)
     _outcomes(db, mails, outcome)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from relay.attribution import identity
 from relay.attribution.record import Record
 from relay.attribution.unknown import facts_only
-from relay.store import forwarded, merging, pictures, spoken, tagging
+from relay.store import forwarded, pictures, spoken, tagging
+from relay.store.contents import drop_contents
 from relay.store.facts import Batch, Transaction
 from relay.store.rows import answers, text_time
 
@@ -117,7 +118,7 @@ class Replacing(Transaction):
         self._parts(Batch([replace(record, parts=tuple(missing))], [message], [True]))
         self._db.executemany("DELETE FROM part WHERE id = ?", [(i,) for ids in free.values() for i, _ in ids])
         pictures.remember(self._db, [(message, record)])
-        merging.drop_contents(self._db, {row[6] for row in rows})
+        drop_contents(self._db, {row[6] for row in rows})
         return True
 
     def _replace_identity(self, message: int, record: Record) -> None:

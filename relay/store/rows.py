@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from relay import sqlite
 from relay.attribution import identity, tag, thread
 from relay.attribution.identity import Known
-from relay.attribution.record import Direction, Party, Record, Role
+from relay.attribution.record import Direction, FiledPart, Party, Record, Role
 from relay.mail.address import Address, forms
 from relay.store import pictures, proofs, spoken, tagging
+from relay.store.contents import keep_contents
 from relay.store.taken_back import answers_missing
 from relay.store.times import read_time, text_time
 
-__all__ = ["LARGE_PART", "Batch", "Rows", "answers", "read_time", "text_time"]
+__all__ = ["LARGE_PART", "Batch", "Rows", "answers", "large_parts", "read_time", "text_time"]
 
 LARGE_PART = 256 * 1024
 """Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
@@ -29,6 +30,11 @@ the hold of the write lock in which the facts are written."""
 
 COUNTED = 5000
 """Messages counted of a thread when threads meet: half a millisecond."""
+
+
+def large_parts(record: Record) -> list[FiledPart]:
+    """The parts that are written ahead of the facts. They may turn out to be a copy's, of which no part is kept."""
+    return [part for part in record.parts if len(part.content) >= LARGE_PART]
 
 
 def answers(record: Record) -> str | None:
@@ -63,7 +69,7 @@ class Rows:
 
     def keep(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Store decoded contents by their digest, each once."""
-        self._db.executemany("INSERT OR IGNORE INTO blob (digest, content) VALUES (?, ?)", contents)
+        keep_contents(self._db, contents)
 
     def _mark(self) -> int:
         """The end of the feed: what is written from here on has a larger seq."""

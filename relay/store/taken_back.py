@@ -15,7 +15,7 @@ from relay import sqlite
 from relay.attribution.record import Record
 from relay.attribution.tombstone import FORGOTTEN, PERSON_ERASED, answered, marks_asked
 from relay.mail.envelope import VaultId
-from relay.store.merging import drop_contents
+from relay.store.contents import drop_contents
 from relay.store.removal import erase_later, tombstone_key
 
 Contents = Mapping[VaultId, bytes]

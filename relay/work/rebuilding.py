@@ -148,6 +148,7 @@ def _build(
         )
     }
     poison = _poison(live, chosen)
+    taken_back = _taken_back(live, chosen)
     epochs = list(reader.ends())
     order = sorted(chosen.mails, key=lambda v: (epochs.index(v.epoch) if v.epoch in epochs else -1, v.number))
     gone: set[int] = set()
@@ -158,14 +159,14 @@ def _build(
         copy_people(live, db)
         pinned = Pinned(db, ids, merged)
         for vault_id in order:
-            records = _records(reader, vault_id, directory, poison)
+            records = None if vault_id in taken_back else _records(reader, vault_id, directory, poison)
             if records is None:
                 gone |= set(chosen.mails[vault_id].values())
             else:
                 pinned.file(records, up_to=vault_id)
         copy_leads(live, db, chosen.messages)
         relation.relate(db, sorted(chosen.messages))
-        _read_again(db, reader, directory, poison)
+        _read_again(db, reader, directory, poison, taken_back)
         db.execute("COMMIT")
         while relation.settle(db):
             pass
@@ -200,7 +201,18 @@ def _poison(live: sqlite.Connection, chosen: Chosen) -> set[VaultId]:
     return {vault_id for (text,) in rows if (vault_id := VaultId.read(text)) is not None}
 
 
-def _read_again(db: sqlite.Connection, reader: Reader, directory: Directory, poison: set[VaultId]) -> None:
+def _taken_back(live: sqlite.Connection, chosen: Chosen) -> set[VaultId]:
+    """Mail of which something was taken back: the vault's copy goes as soon as the daemon comes to it."""
+    rows = live.execute(
+        "SELECT e.subject FROM json_each(?) w CROSS JOIN _erasure e ON e.kind = 'mail' AND e.subject = w.value",
+        (json.dumps([str(vault_id) for vault_id in chosen.mails]),),
+    )
+    return {vault_id for (text,) in rows if (vault_id := VaultId.read(text)) is not None}
+
+
+def _read_again(
+    db: sqlite.Connection, reader: Reader, directory: Directory, poison: set[VaultId], taken_back: set[VaultId]
+) -> None:
     """What the filer does next with messages of which a better copy came."""
     for _ in range(TOGETHER * 4):
         row = db.execute("SELECT message_id FROM _read_again ORDER BY message_id LIMIT 1").fetchone()
@@ -209,7 +221,9 @@ def _read_again(db: sqlite.Connection, reader: Reader, directory: Directory, poi
         today: dict[VaultId, tuple[Record, ...]] = {}
         for (text,) in db.execute("SELECT DISTINCT vault_id FROM envelope WHERE message_id = ?", row).fetchall():
             vault_id = VaultId.read(text)
-            if vault_id is not None and (records := _records(reader, vault_id, directory, poison)):
+            if vault_id is None or vault_id in taken_back:
+                continue
+            if records := _records(reader, vault_id, directory, poison):
                 today[vault_id] = records
         db.execute("DELETE FROM _read_again WHERE message_id = ?", row)
         Renewal(db).read_again(row[0], today)

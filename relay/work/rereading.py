@@ -98,7 +98,7 @@ class Rereader:
     def wanted(self, limit: int = 20) -> int:
         """Read some of the messages again that wait for it. Returns how many; 0 when none waits."""
         waiting = self._store.to_read_again(limit)
-        worth = [message for message in waiting if self._store.needs_text(message)]
+        worth = [message for message in waiting if self._store.worth_reading(message)]
         if len(worth) < len(waiting):
             with self._store.writing(self._alive) as transaction:
                 transaction.read_again_later(set(waiting) - set(worth), wanted=False)
@@ -151,7 +151,7 @@ class Rereader:
             self._at("refile.read")
         self._compose(found, self._store.directory())
         self._note.clear()
-        if keep and self._store.needs_text(message):
+        if keep and self._store.keeps_text(message):
             for record in (record for records in found.records.values() for record in records):
                 self._store.keep_large_parts(record, self._alive)
         self._at("refile.kept")
