@@ -187,6 +187,10 @@ def halves() -> None:
     """The half that reads what strangers wrote has no network, and neither half needs the other."""
     spaces = [Path(f"/proc/{main_pid(unit)}/ns/net").readlink() for unit in (UNIT, FILER)]
     must(spaces[0] != spaces[1], "the service that files has a network of its own, with nothing in it")
+    told = run("bcc-relay", "doctor", "--no-network", ok=None)
+    must(
+        "; taken back" in told and "Traceback" not in told, "doctor sends a mail through the front door and back", told
+    )
     before, filed = main_pid(FILER), count()
     run("systemctl", "stop", FILER, ok=True)
     send(90)

@@ -132,14 +132,7 @@ def examine(patient: Patient, rooted: Rooted) -> Iterator[Finding]:
             yield from certificate.judge(shown, settings.capture.hostname, patient.now, "the certificate that is shown")
     yield from _machine(patient)
     if rooted.postfix is not None:
-        yield from neighbour.judge(
-            rooted.postfix,
-            settings.capture.addresses,
-            settings.capture.hostname,
-            settings.capture.max_size,
-            lmtp=str(settings.capture.lmtp or next(iter(doors(patient).lmtp), "")),
-            holds_port=not any(port == 25 for _, port in doors(patient).smtp),
-        )
+        yield from _neighbour(patient, rooted.postfix)
     yield from _people(patient)
 
 
@@ -387,6 +380,17 @@ def _machine(patient: Patient) -> Iterator[Finding]:
         newest = examined.newest_capture(db)
         behind = (newest - patient.now).total_seconds() if newest else None
     yield machine.clock(looking.clock_is_kept(), behind)
+
+
+def _neighbour(patient: Patient, postfix: neighbour.Postfix) -> Iterator[Finding]:
+    capture, ours = patient.settings.capture, doors(patient)
+    holds = False
+    if not any(port == 25 for _, port in ours.smtp):  # so whoever answers there is another
+        holds = not dialogue.meet("127.0.0.1", 25, capture.hostname).trouble
+    lmtp = str(capture.lmtp or next(iter(ours.lmtp), ""))
+    yield from neighbour.judge(
+        postfix, capture.addresses, capture.hostname, capture.max_size, lmtp=lmtp, holds_port=holds
+    )
 
 
 def _people(patient: Patient) -> Iterator[Finding]:

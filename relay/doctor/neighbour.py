@@ -85,7 +85,8 @@ def _one(postfix: Postfix, address: str, domain: str, line: str, *, holds_port: 
         told.append(error("postfix", f"no transport for {domain}: its MX leads to this machine, where port 25 is "
                           "Postfix's, so mail for it loops back", line))  # fmt: skip
     elif not told and not sends_on:
-        told.append(hint("postfix", f"Postfix finds the relay by the MX of {domain}, not by transport_maps", line))
+        told.append(hint("postfix", f"a Postfix is installed here and has no transport for {domain}: right if it "
+                         "brings no copies, or finds the relay by the MX", line))  # fmt: skip
     return told
 
 
