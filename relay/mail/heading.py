@@ -24,8 +24,13 @@ MOST_RECEIVED = 50
 """Received fields; more is a loop (RFC 5321 §6.3 asks for a limit of a hundred at least where nothing better is known;
 mail for us goes three or four steps)."""
 
+AUTHOR = 16 * 1024
+"""Octets of all From fields; who needs more names nobody."""
+RECIPIENTS = 64 * 1024
+"""Octets of all To and Cc fields that are read: two thousand addresses."""
+
 _FIELDS = re.compile(rb"\n(?![ \t])")
-_PROPER = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n\0]*+(?:\r\n[ \t][^\r\n\0]*+)*\r\n)*(?=\r\n|\Z)")
+_PROPER = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n\0]*+(?:\r\n[ \t][^\r\n\0]*+)*\r\n)+(?=\r\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +75,21 @@ def read(content: bytes) -> Heading:
         octets=body,
         fields=len(raw),
         from_fields=len(fields.octets(b"from")),
-        authors=_addresses(fields, b"from"),
-        resent_from=_addresses(fields, b"resent-from"),
-        recipients=_addresses(fields, b"to", b"cc"),
+        authors=_addresses(fields, AUTHOR, b"from"),
+        resent_from=_addresses(fields, AUTHOR, b"resent-from"),
+        recipients=_addresses(fields, RECIPIENTS, b"to", b"cc"),
         date=next((moment for moment in dates if moment is not None), None),
         received=len(fields.octets(b"received")),
         proper=_PROPER.match(content) is not None,
     )
 
 
-def _addresses(fields: Fields, *names: bytes) -> tuple[Address, ...]:
-    values = [value for name in names for value in fields.octets(name)]
+def _addresses(fields: Fields, most: int, *names: bytes) -> tuple[Address, ...]:
+    """The addresses of the fields up to the one with which they become longer than `most`."""
+    values = []
+    for value in (value for name in names for value in fields.octets(name)):
+        most -= len(value)
+        if most < 0:
+            break
+        values.append(value)
     return tuple(dict.fromkeys(one.address for one in mailbox.mailboxes(values, fields.hint)))
