@@ -6,7 +6,7 @@ argument, so a decision can be repeated and explained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from relay.attribution.never_log import NeverLog
@@ -19,6 +19,18 @@ def without_tag(key: str) -> str:
     local, at, domain = key.rpartition("@")
     name = local.partition("+")[0]
     return f"{name}{at}{domain}" if name else key
+
+
+def staff_by_key(written: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Our people by the keys of their addresses. `written`: (address, staff.id) as a CRM wrote them: the domain in
+    letters, in angle brackets, quoted. What is no address stays as it is; a row in canonical form wins.
+    """
+    found = dict(written)
+    for text, staff in list(found.items()):
+        address = Address.read(text)
+        if address is not None:
+            found.setdefault(address.key, staff)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ def _from_vault(db: sqlite.Connection, settings: Settings, found: dict[str, Any]
     from relay.mail.envelope import VaultId
     from relay.mail.message import PARSER
     from relay.mail.reading import parse
+    from relay.store import who
     from relay.store.reasons import messages_with
 
     told: dict[str, Any] = {"outdated": found["parser"] != PARSER}
@@ -95,8 +96,7 @@ def _from_vault(db: sqlite.Connection, settings: Settings, found: dict[str, Any]
         mail = None if vault_id is None else _vault(settings, vault_id)
         if vault_id is None or mail is None:
             continue
-        staff = dict(db.execute("SELECT address_key, staff_id FROM staff_address").fetchall())
-        directory = Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), staff)
+        directory = Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))
         records = compose(vault_id, mail, parse(mail.content), directory)
         record = next((one for one in records if one.position == envelope["position"]), records[0])
         others = [each for each in record.thread_ids if each != record.message_id]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -184,6 +183,6 @@ def _address_of(db: sqlite.Connection, staff: str) -> str:
 def _directory(db: sqlite.Connection, settings: Settings) -> Directory:
     """Who we are, to tell sent mail by authors that nobody knows."""
     from relay.attribution.directory import Directory
+    from relay.store import who
 
-    people: Iterator[tuple[str, int]] = db.execute("SELECT address_key, staff_id FROM staff_address")
-    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), dict(people))
+    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))

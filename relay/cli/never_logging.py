@@ -158,10 +158,10 @@ def _pattern(written: str) -> Pattern:
 
 def _directory(context: click.Context, db: sqlite.Connection) -> Directory:
     from relay.attribution.directory import Directory
+    from relay.store import who
 
     settings = configuration(context).settings
-    staff = dict(db.execute("SELECT address_key, staff_id FROM staff_address").fetchall())
-    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), staff)
+    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))
 
 
 def _warn(pattern: Pattern, directory: Directory) -> None:

@@ -21,7 +21,7 @@ from relay.attribution.never_log import NeverLog
 from relay.attribution.record import Record
 from relay.log import log
 from relay.mail.envelope import VaultId
-from relay.store import erasures, forwarded, never_log, relation, removal
+from relay.store import erasures, forwarded, never_log, relation, removal, who
 from relay.store.connection import open_store
 from relay.store.erasures import Waiting
 from relay.store.facts import Transaction
@@ -114,8 +114,7 @@ class Filing:
         if self._directory is None or version != self._version:
             if self._directory is not None:
                 self._others_wrote = time.monotonic()
-            rows = self._db.execute("SELECT address_key, staff_id FROM staff_address").fetchall()
-            read = Directory(self._domains, self._capture, dict(rows), self._read_never_log())
+            read = Directory(self._domains, self._capture, who.staff(self._db), self._read_never_log())
             if read != self._directory:
                 self._directory = read
             self._version = version
@@ -226,10 +225,15 @@ class Filing:
         return not bare or self.keeps_unknown or message in Transaction(self._db).known([message])
 
     def worth_reading(self, message: int) -> bool:
-        """Would reading the message again bring anything? Its text, or that it is a copy of another one, which only
-        its text tells.
+        """Would reading the message again bring anything? Its text, what a better copy says, or that it is a copy of
+        another one, which only its text tells.
         """
-        return self.keeps_text(message) or bool(forwarded.undecided(self._db, message))
+        copies = "SELECT count(*) FROM (SELECT 1 FROM envelope WHERE message_id = ? LIMIT 2)"
+        return (
+            self.keeps_text(message)
+            or self._db.execute(copies, (message,)).fetchone()[0] > 1
+            or bool(forwarded.undecided(self._db, message))
+        )
 
     def erasures(self) -> Waiting:
         """What was removed here and waits to be erased elsewhere."""

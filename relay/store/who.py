@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable
 
 from relay import sqlite
+from relay.attribution.directory import staff_by_key
 from relay.store import never_log
 
 
@@ -21,6 +22,11 @@ def digest(db: sqlite.Connection, domains: Iterable[str], capture: Iterable[str]
     listed = sorted(map(repr, never_log.written(db)))
     told = [sorted(domains), sorted(capture), people, *([listed] if listed else ())]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def staff(db: sqlite.Connection) -> dict[str, int]:
+    """Our people by the keys of their addresses, in whatever form a CRM wrote these."""
+    return staff_by_key(db.execute("SELECT address_key, staff_id FROM staff_address ORDER BY id"))
 
 
 def is_noted(db: sqlite.Connection, now: str) -> bool:

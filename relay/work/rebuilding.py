@@ -120,9 +120,8 @@ def _prove_some(
     live.execute("BEGIN")  # one look at relay.db, whatever is written meanwhile
     try:
         chosen = choose(live, seeds, TOGETHER * 2)
-        people = live.execute("SELECT address_key, staff_id FROM staff_address ORDER BY 1").fetchall()
         directory = Directory(
-            domains=source.domains, capture=source.capture, staff=dict(people), never_log=never_log.read(live)
+            domains=source.domains, capture=source.capture, staff=who.staff(live), never_log=never_log.read(live)
         )
         gone = _build(source, live, reader, chosen, directory, path)
         since = who.since(live, who.digest(live, source.domains, source.capture))

@@ -30,7 +30,7 @@ class Company:
         self.crm("PRAGMA busy_timeout = 5000")
         self.domain = ""
         self._ids = 0
-        for number, name, *addresses in ((1, "Bob Baker", "bob@example.org", "bob@private.example"),
+        for number, name, *addresses in ((1, "Bob Baker", "bob@example.org", "bob@private.example", "bob@büro.example"),
                                          (2, "Mia Moreau", "mia@example.org")):  # fmt: skip
             self.crm("INSERT INTO staff (id, name) VALUES (?, ?)", number, name)
             for address in addresses:

@@ -54,10 +54,17 @@ def test_08_every_recipient_counts(company):
 
 
 @pytest.mark.parametrize(
-    "author", ["BOB@Example.ORG", "bob+sent@example.org", "bob@private.example", '"bob"@example.org']
+    "author",
+    [
+        "BOB@Example.ORG",
+        "bob+sent@example.org",
+        "bob@private.example",
+        '"bob"@example.org',
+        "Bob+x@xn--bro-hoa.example",
+    ],
 )
 def test_09_rep_aliases_are_the_rep(company, author):
-    """Another case, a plus tag, another domain: it is Bob who writes, and the mail goes out."""
+    """Another case, a plus tag, another domain, its letters as `xn--`: it is Bob who writes, and the mail goes out."""
     anna = company.lead("Anna")
     message = company.file(company.mail(author, company.at("anna")))
     assert company.of(message, "direction", "staff_id") == ("outgoing", 1)
