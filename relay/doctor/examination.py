@@ -332,7 +332,7 @@ async def _domain_names(patient: Patient, domain: str, ask: Callable[[str, str],
         policy, why = await asyncio.to_thread(_policy, domain)
     dmarc = [(name, await ask(name, "TXT")) for name in dmarc_records.names(domain)]
     return [
-        names.mx(domain, hostname, await ask(domain, "MX"), passed_on=patient.passed_on),
+        names.mx(domain, hostname, await ask(domain, "MX"), passed_on=patient.passed_on, ours=ours),
         names.spf(domain, await ask(domain, "TXT"), ours=ours),
         names.dmarc(domain, dmarc, ours=ours),
         *names.mta_sts(domain, hostname, records, policy, why, day),

@@ -19,8 +19,12 @@ def _unanswered(check: str, name: str, answer: Answer) -> Finding:
     return unseen(check, f"{name}: DNS did not answer ({answer.fault})", "see the check resolver")
 
 
-def mx(domain: str, hostname: str, answer: Answer, *, passed_on: bool) -> Finding:
-    """`passed_on`: another mail server of ours may hand mail in, by the configuration."""
+def mx(domain: str, hostname: str, answer: Answer, *, passed_on: bool, ours: bool = False) -> Finding:
+    """`passed_on`: another mail server of ours may hand mail in, by the configuration. `ours`: people write from it."""
+    if ours:
+        told = f"{domain} is one of our own domains: its mail server must pass on what comes for the capture address"
+        todo = 'editor bcc-relay.toml    # [admission] networks = ["192.0.2.10/32"], the address of that server'
+        return ok("mx", told) if passed_on else warning("mx", f"{told}, and none is in [admission]", todo)
     if answer.fault:
         return _unanswered("mx", domain, answer)
     names = [record.partition(" ")[2] for record in sorted(answer.records, key=_preference)]

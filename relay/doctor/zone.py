@@ -81,14 +81,16 @@ def tlsa(hostname: str, digest: str) -> Line:
 
 
 def lines(hostname: str, addresses: Iterable[str], machine: Iterable[str], ours: Iterable[str] = ()) -> list[Line]:
-    """The records for these capture addresses. `machine`: IP addresses here; `ours`: domains our people send from."""
+    """The records for these capture addresses. `machine`: IP addresses here.
+
+    `ours`: domains our people send from. A capture address in one of these is passed on by its mail server; an MX line
+    of ours would bring all mail of the house here.
+    """
     here = public(machine)
     found = [a(hostname, each) for each in here]
     found = found or [a(hostname, PLACEHOLDER, "put the public address of this machine here")]
     sending = frozenset(ours)
     for domain in domains_of(addresses):
-        found.append(mx(domain, hostname))
         if domain not in sending:
-            found += [spf(domain), dmarc(domain)]
-        found.append(tls_reports(domain))
+            found += [mx(domain, hostname), spf(domain), dmarc(domain), tls_reports(domain)]
     return found
