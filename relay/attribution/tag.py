@@ -23,7 +23,7 @@ MAX_TAGS = 20
 _WHOSE = r"(?:out|in)[+.\-][^@]+?=[a-z0-9\-]+(?:\.[a-z0-9\-]+)+(?=\+|$)"
 _NEXT = re.compile(rf"(?:^|[+.\-])(?:(?P<whose>{_WHOSE})|(?=(?:deal|lead|me)-))", re.IGNORECASE)
 _ALONE = re.compile(rf"(?:deal|lead|me)-|(?:out|in)\+|{_WHOSE}", re.IGNORECASE)
-_SECRET = re.compile(r"(^|[+.\-])me-[^+.@]*", re.IGNORECASE)
+_SECRET = re.compile(r"(^|[+.\-])me-(?:\.\.\.|[^+.@]*)", re.IGNORECASE)  # also of what is shown already
 _ID = re.compile(r"[1-9]\d{0,17}")
 _TOKEN = re.compile(r"\[D-(ext-[^\[\]\s]{1,100}|[1-9]\d{0,17})\]", re.IGNORECASE | re.ASCII)
 

@@ -12,6 +12,7 @@ from running import CAPTURE, Relay
 
 from relay.attribution import telling
 from relay.lock import Lock
+from relay.mail.proof import Trust
 
 ROOT = Path(__file__).parents[2]
 
@@ -252,7 +253,11 @@ def named(pattern: str, *files: str) -> set[str]:
 def test_every_defect_has_a_sentence_and_stands_in_the_docs() -> None:
     reading = [f"mail/{name}.py" for name in ("header", "mime", "reading", "charset", "transfer", "fallback", "body")]
     reading += ["mail/signed.py", "mail/outlook/message.py"]
-    meaning = [f"attribution/{name}.py" for name in ("compose", "copied", "recovered", "party", "unknown", "tombstone")]
+    meaning = [
+        f"attribution/{name}.py"
+        for name in ("compose", "copied", "recovered", "party", "unknown", "tombstone", "admission")
+    ]
+    meaning.append("daemon/judging.py")
     given = named(r'defects\["([a-z0-9-]+)"|defects\.append\("([a-z0-9-]+)"', *reading)
     found = {name for pair in given for name in pair if name}
     found |= named(r'^[A-Z_0-9]+ = "([a-z0-9]+(?:-[a-z0-9]+)+|unparsable|encrypted)"$', *reading, *meaning)
@@ -270,8 +275,9 @@ def test_every_reason_that_is_stored_has_a_sentence() -> None:
         *(f"attribution/{name}.py" for name in ("direction", "compose", "copied")),
     )
     assert verdicts == telling.DIRECTIONS.keys()
-    admitted = named(r'^BY_[A-Z]+ = Decision\("([a-z-]+)"\)', "attribution/admission.py")
-    assert admitted <= telling.ADMISSIONS.keys()
+    admitted = named(r'Decision\(\s*"([a-z-]+)",\s*trust=', "attribution/admission.py")
+    assert admitted == telling.ADMISSIONS.keys()
+    assert {each.value for each in Trust} == telling.TRUSTS.keys()
     schema = (ROOT / "relay" / "store" / "schema" / "0001_tables.sql").read_text("utf-8")
     for column, sentences in (
         ("route", telling.ROUTES), ("automatic", telling.AUTOMATIC), ("date_source", telling.DATE_SOURCES),
