@@ -15,7 +15,7 @@ class Bounds:
     """What one session may do. None: no limit."""
 
     idle: float
-    """Seconds of silence between commands."""
+    """Seconds without a command. Octets that drip and make no line do not count."""
     data_idle: float
     """Seconds of silence inside a message."""
     data: float
@@ -30,8 +30,13 @@ class Bounds:
     """Refused commands, of any kind."""
     idle_commands: int
     """NOOP, RSET, EHLO, VRFY and the like between two messages."""
+    unknown_recipients: int
+    """Recipients that are not here. A few are typing errors, more is a search for addresses."""
     greeting_delay: float
     """Seconds before the greeting. Who talks first is no mail client (RFC 5321 §4.3.1)."""
+    in_turn: bool
+    """Must wait for the reply to EHLO and DATA before saying more (RFC 2920 §3.1). Who does not is a program that
+    cannot hear us: malware, or a web application that was talked into this."""
     unread: float = 60.0
     """Seconds for which our replies may lie unread; then the connection is aborted."""
     closing: float = 10.0
@@ -58,7 +63,9 @@ TRUSTED = Bounds(
     messages=None,
     errors=1000,  # an MTA may pass on the typing errors of all its users on one connection
     idle_commands=1000,  # probes of monitoring and connection caches
+    unknown_recipients=1000,  # as with errors
     greeting_delay=0.0,
+    in_turn=False,  # scripts of our own may be simple
 )
 
 STRANGER = Bounds(
@@ -70,7 +77,9 @@ STRANGER = Bounds(
     messages=100,
     errors=10,
     idle_commands=30,
+    unknown_recipients=5,
     greeting_delay=0.3,
+    in_turn=True,
 )
 
 KNOWN = replace(
@@ -83,6 +92,8 @@ KNOWN = replace(
     messages=1000,
     errors=50,
     idle_commands=1000,
+    unknown_recipients=50,
+    in_turn=False,
 )
 """One of our people who logged in: a person, whose program may be clumsy, but not a server of ours."""
 

@@ -149,7 +149,8 @@ class Connection(SMTP):
             self._go_on()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self.loop.time()
+        if self.mode is Mode.DATA or b"\n" in data:
+            self._heard = self.loop.time()  # between messages only a whole line is a sign of life
         if self._rest:
             data, self._rest = self._rest + data, b""
         self._work(data)
@@ -286,7 +287,7 @@ class Connection(SMTP):
         idle = limit.idle
         if not unlimited(self._admitted) and self.house.gate.crowded(bounds.STRESS):
             idle = min(idle, bounds.STRESS_IDLE)
-        due = self._heard + idle
+        due = max(self._heard, self._mode_since) + idle
         if limit.session is not None and self._since + limit.session < due:
             return self._since + limit.session, reply.SESSION_TOO_LONG, "session-time"
         return due, reply.IDLE_TOO_LONG, "idle"

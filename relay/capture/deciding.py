@@ -105,7 +105,7 @@ class Deciding(Reception):
         if not found and not trusted:
             # The same words as for what is no capture address at all: nobody learns that it once was one.
             house.turned_away(admission.NO_CAPTURE_ADDRESS.reason, self._told())
-            self._refuse(reply.NO_CAPTURE_ADDRESS)
+            self._not_here(reply.NO_CAPTURE_ADDRESS)
             return
         self._owners += [one for one in found if one not in self._owners]
         self._take_recipient(_shown(path))

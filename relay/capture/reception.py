@@ -36,6 +36,7 @@ class Reception(Connection):
         self._recipients: list[Address] = []
         self._owners: list[int] = []  # staff.id of those whose personal addresses are among the recipients
         self._accepted = 0  # RCPT commands of this transaction that were answered 250, the same address twice included
+        self._strayed = 0  # recipients of this session that are not here
         self._refusal: Reply | None = None  # of the message that is coming in
         self._octets = 0  # of the message that is with the vault
         self._idle_commands = 0  # since the last message
@@ -211,7 +212,7 @@ class Reception(Connection):
         self._forget_mail()
         self._idle_commands = 0
         if kept and self._bounds.session is None:
-            self._errors = 0  # a trusted MTA keeps its connection for days
+            self._errors = self._strayed = 0  # a trusted MTA keeps its connection for days
         self._become(Mode.COMMAND)
         self._write(answer)
         house.at("session.replied")
@@ -224,6 +225,14 @@ class Reception(Connection):
         """Our trouble, not the client's error. `words`: the refusal as it is said, when not once."""
         self.house.warn_now_and_then(self.loop.time(), "mail.deferred", why=why, **self._told())
         self._write(words or refusal.wire)
+
+    def _not_here(self, refusal: Reply) -> None:
+        """Refuse a recipient; too many of them end the session."""
+        self._strayed += 1
+        if self._strayed > self._bounds.unknown_recipients:
+            self._leave(reply.TOO_MANY_UNKNOWN, "unknown-recipients")
+        else:
+            self._refuse(refusal)
 
     def _refuse(self, refusal: Reply, words: bytes = b"") -> None:
         """Say what was wrong; too much of it ends the session."""

@@ -26,6 +26,7 @@ from relay.mail.path import has_control, mail_argument, rcpt_argument
 from relay.mail.reply import Reply
 
 _HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"})
+_LAST = frozenset({b"EHLO", b"HELO", b"DATA"})  # what a client may only say last, and then waits (RFC 2920 §3.1)
 _GO_AHEAD = reply.GO_AHEAD.wire
 _MAIL_OK = reply.MAIL_OK.wire
 _NOOP_OK = reply.NOOP_OK.wire
@@ -65,6 +66,8 @@ class Session(Authenticating):
             if self._skipping or (len(line) > bounds.COMMAND_LINE - 2 and len(line) > self._longest(line) - 2):
                 self._skipping = False
                 self._refuse(reply.LINE_TOO_LONG)
+            elif start < len(data) and self._bounds.in_turn and line[:4].upper() in _LAST:
+                self._leave(reply.NOT_SYNCHRONISED, "talked-past")
             else:
                 self._command(line)
         return data[start:]
@@ -175,7 +178,7 @@ class Session(Authenticating):
         decision = admission.recipient(path, directory)
         if decision.refusal is not None:
             self.house.turned_away(decision.reason, self._told())
-            self._refuse(decision.refusal)
+            self._not_here(decision.refusal)
         elif self._accepted >= bounds.RECIPIENTS:
             self._refuse(reply.TOO_MANY_RECIPIENTS)
         elif "me-" in path.local_part.lower() and personal.token_hashes(path, directory):
@@ -209,6 +212,8 @@ class Session(Authenticating):
         """Let a coroutine answer; input waits until it has."""
         if self._count_idle():
             self._slowly(command)
+        elif asyncio.iscoroutine(command):
+            command.close()  # never to be begun
 
     def _slowly(self, command: Awaitable[None]) -> None:
         """The same for a command that brings mail nearer."""
