@@ -125,7 +125,7 @@ def hand_in(
     source: str = "127.0.0.1",
 ) -> None:  # fmt: skip
     """All of `numbers`, by several clients at once, each until it is acknowledged or the time is over."""
-    left = iter(list(numbers))
+    left = iter(numbers)
     turn = threading.Lock()
     deadline = time.monotonic() + seconds
 

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import Self
 
 from tests.faults.clients import CAPTURE
 
@@ -26,7 +27,7 @@ class Crowd:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._hold)
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> Self:
         for place in range(self._wanted):
             opened = socket.socket()
             opened.settimeout(10)

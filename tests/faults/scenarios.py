@@ -22,20 +22,20 @@ from tests.faults.recording import compiler
 Scenario = Callable[[Path], str]
 
 
-class CannotBeTried(Exception):
+class CannotBeTriedError(Exception):
     """What it needs is not here; its text says what."""
 
 
 def must_have(*programs: str, root: bool = False) -> None:
     why = needs(*programs, root=root)
     if why:
-        raise CannotBeTried(why)
+        raise CannotBeTriedError(why)
 
 
 def power(folder: Path, disks: int = 700, messages: int = 300, again: int = 8) -> str:
     """Power failure at hundreds of instants, in seven forms; and that the replay finds mail that is lost."""
     if power_failure.skip_reason():
-        raise CannotBeTried(power_failure.skip_reason())
+        raise CannotBeTriedError(power_failure.skip_reason())
     run = power_failure.record(folder / "run", messages)
     found = power_failure.replay(run, folder / "disks", disks, filed=again)
     assert not found.wrong, "\n".join([power_failure.outcome(found), *found.wrong[:10]])
@@ -253,7 +253,7 @@ def stopped_ourselves(folder: Path) -> str:
 def clock(folder: Path) -> str:
     """The wall clock jumps by days, both ways, under load: no session ends, nothing is lost."""
     if compiler() is None:
-        raise CannotBeTried("needs a C compiler: apt-get install gcc libc6-dev")
+        raise CannotBeTriedError("needs a C compiler: apt-get install gcc libc6-dev")
     source = Path(__file__).with_name("clockjump.c")
     library, jump = folder / "clockjump.so", folder / "jump"
     words = [str(compiler()), "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-ldl"]

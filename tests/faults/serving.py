@@ -55,6 +55,7 @@ def with_fault(fault: str) -> None:
 def main(subject: str, fault: str = "") -> int:
     log.configure()
     store_checkpoint.LARGE = 256
+    store_checkpoint.WORRYING = 2048
     store_checkpoint.LOOK = 0.1
     if subject.startswith("["):
         return filing_process.run(Work.decode(subject))
