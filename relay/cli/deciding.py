@@ -36,8 +36,10 @@ def attach(
 ) -> None:
     """Put a message on leads, whatever the rules say.
 
-    A dismissal of it is taken back. Says which leads have it then.
+    A dismissal of it is taken back. Says which leads have it then. With --thread all messages that the thread has now,
+    but for mail among ourselves and mail that is withdrawn; who writes in it later goes by the rules.
     """
+    from relay.cli.words import many
     from relay.store import reading
     from relay.store.decision import attach as write
     from relay.store.decision import thread_of
@@ -46,13 +48,15 @@ def attach(
     db = store(context, write=True)
     number = find_message(db, message)
     leads = list(dict.fromkeys(find_lead(db, each) for each in lead))
-    wanted = thread_of(db, number) if thread else [number]
+    wanted = thread_of(db, number, shown=True) if thread else [number]
+    left_out = len(thread_of(db, number)) - len(wanted) if thread else 0
     chosen = find_deal(db, deal) if deal else None
     told = write(db, wanted, leads, deal=chosen, only=only, by=staff_named(db, by))
     settle(db)
     title = reading.deal_titles(db, [chosen]).get(chosen, "") if chosen else ""
     of_deal = f", {_name_of(title, chosen, 'deal')}," if chosen else ""
-    say([_attached(told, set(leads), "you" if by is None else by, of_deal)])
+    kept_out = f"; {many(left_out, 'message')} among ourselves or withdrawn not" if left_out else ""
+    say([_attached(told, set(leads), "you" if by is None else by, of_deal) + kept_out])
 
 
 @click.command(cls=Command)

@@ -40,7 +40,7 @@ def attach(desk: Desk, lead: Row) -> None:
     elif key == "o":
         desk.settled(desk.words.attach(message, [message], lead["lead_id"], name))
     elif key == "t" and thread > 1:
-        desk.settled(desk.words.attach(message, thread_of(desk.db, message), lead["lead_id"], name))
+        desk.settled(desk.words.attach(message, thread_of(desk.db, message, shown=True), lead["lead_id"], name))
 
 
 def other_lead(desk: Desk) -> None:

@@ -196,11 +196,16 @@ def show_to(db: sqlite.Connection, message: int, visibility: str, *, by: int | N
     return True
 
 
-def thread_of(db: sqlite.Connection, message: int) -> list[int]:
-    """All messages of the thread of `message`, itself included."""
+def thread_of(db: sqlite.Connection, message: int, *, shown: bool = False) -> list[int]:
+    """All messages of the thread of `message`, itself included.
+
+    `shown`: without mail among ourselves and mail that is withdrawn, which a timeline has only when somebody says so of
+    that very message; `message` itself is such a one.
+    """
     found = db.execute(
-        "SELECT o.id FROM message m JOIN message o ON o.thread_id = m.thread_id WHERE m.id = ? ORDER BY o.id",
-        (message,),
+        "SELECT o.id FROM message m JOIN message o ON o.thread_id = m.thread_id WHERE m.id = ?1 "
+        "AND (o.id = ?1 OR NOT ?2 OR (o.direction <> 'internal' AND o.visibility <> 'withdrawn')) ORDER BY o.id",
+        (message, shown),
     ).fetchall()
     return [i for (i,) in found] or [message]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from relay.store import dealing
-from relay.store.decision import attach
+from relay.store.decision import attach, thread_of
 from relay.store.verify import verify
 from tests.store.definition import kept, whole
 from tests.store.mailroom import Mailroom, day
@@ -135,6 +135,35 @@ def test_a_person_narrows_a_shared_address_and_moves_a_whole_thread(mailroom: Ma
     attach(mailroom.db, made, [2], only=True)
     later = mailroom.message("p@private.example", "rep@own.example", thread=thread)
     assert [[row[0] for row in leads(anna, each)] for each in (*made, later)] == [[2], [2], [2]]
+
+
+def test_what_comes_later_to_a_thread_that_was_moved_goes_by_the_rules(mailroom: Mailroom, anna: Stranger) -> None:
+    thread = mailroom.thread()
+    first = mailroom.message("anna@x.example", "rep@own.example", thread=thread)
+    attach(mailroom.db, thread_of(mailroom.db, first, shown=True), [2], only=True)
+    unknown = mailroom.message("p@private.example", "rep@own.example", thread=thread)
+    mailroom.settle()
+    assert [[row[0] for row in leads(anna, each)] for each in (first, unknown)] == [[2], [2]]
+    again = mailroom.message("anna@x.example", "rep@own.example", thread=thread)
+    mailroom.settle()
+    assert [row[0] for row in leads(anna, first)] == [2], "a person's word stays"
+    assert [row[0] for row in leads(anna, again)] == [1], "an address of a lead counts, whatever the thread"
+    assert leads(anna, unknown) == [], "of two leads none is taken"
+    assert anna("SELECT why FROM unresolved_message WHERE message_id = ?", unknown) == [["no-lead"]]
+
+
+def test_a_thread_is_moved_without_what_no_timeline_shows(mailroom: Mailroom, anna: Stranger) -> None:
+    thread = mailroom.thread()
+    first = mailroom.message("p@private.example", "rep@own.example", thread=thread)
+    inside = mailroom.message("rep@own.example", "boss@own.example", thread=thread, direction="internal")
+    hidden = mailroom.message("p@private.example", "rep@own.example", thread=thread, visibility="withdrawn")
+    assert thread_of(mailroom.db, first) == [first, inside, hidden]
+    attach(mailroom.db, thread_of(mailroom.db, first, shown=True), [2])
+    assert anna("SELECT message_id FROM lead_timeline WHERE lead_id = 2") == [[first]]
+    attach(mailroom.db, thread_of(mailroom.db, inside, shown=True), [1])
+    assert anna("SELECT message_id FROM lead_timeline WHERE lead_id = 1 ORDER BY 1") == [[first], [inside]], (
+        "it was named"
+    )
 
 
 def test_of_two_tags_for_one_lead_the_first_deal_counts(mailroom: Mailroom, anna: Stranger) -> None:
