@@ -64,6 +64,7 @@ class Deciding(Reception):
         if judged.refusal is not None:
             self._turn_away(judged.refusal, judged.reason)
             return
+        house.tell("mail.admitted", "session", judged.reason, **self._told())
         self._hand_over(octets, judged.reason, judged.origin)
 
     def _turn_away(self, refusal: Reply, reason: str) -> None:

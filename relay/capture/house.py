@@ -151,10 +151,10 @@ class House:
         for tally in self._tallies.values():
             tally.tell(now=True)
 
-    def turned_away(self, reason: str, told: Told, **facts: Any) -> None:
+    def turned_away(self, reason: str, _told: Told, **facts: Any) -> None:
         """Mail or a recipient is refused or put off: counted, and told."""
         self.refusals[reason] += 1
-        self.tell("mail.refused", "session", reason, **told, **facts)
+        self.tell("mail.refused", "session", reason, **_told, **facts)
 
     def tell_all(self) -> None:
         """Tell the sums that are left: the end."""

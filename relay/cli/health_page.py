@@ -16,6 +16,9 @@ UNSEEN = "not seen by this user"
 QUIET_NAMED = 5
 """Colleagues named of those who have gone quiet; `--json` has them all."""
 
+REASONS = 5
+"""Reasons of refusals told; `--json` has them all."""
+
 LABEL = 14
 """Columns of the labels."""
 
@@ -73,6 +76,7 @@ def _facts(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]
 
     yield "Accepting", yes(found["accepting"]) + "".join(_sessions(found))
     yield "Filing", yes(found["filing"]) + "".join(_restarts(found))
+    yield from _refused(found)
     if found["backlog"] is not None:
         waiting = found["oldest_waiting_at"]
         yield "Backlog", f"{found['backlog']:,}" + (f", the oldest {ago(waiting, now)}" if waiting else "")
@@ -113,6 +117,19 @@ def _sessions(found: Mapping[str, Any]) -> Iterator[str]:
             refused = daemon["replies"].get("5xx", 0)
             yield f", {many(daemon['sessions_open'], 'session')} open, {daemon['accepted']:,} accepted since the start"
             yield f", {daemon['replies'].get('4xx', 0):,} put off, {refused:,} refused"
+
+
+def _refused(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was not taken in the last hour, by reason, the most frequent first; and where DNS was at fault."""
+    for daemon in found["daemons"]:
+        reasons = sorted(daemon["refusals_recent"].items(), key=lambda each: (-each[1], each[0]))
+        if told := ", ".join(f"{name} {count:,}" for name, count in reasons[:REASONS] if count):
+            yield "Refused", f"{told} in the last hour"
+        faults = daemon["dns_faults_recent"]
+        if any(faults.values()):
+            put_off = faults.get("put-off", 0)
+            mails = many(sum(faults.values()), "mail")
+            yield "DNS", f"no answer for {mails} in the last hour, {put_off:,} put off for it"
 
 
 def _restarts(found: Mapping[str, Any]) -> Iterator[str]:

@@ -49,7 +49,7 @@ class Judging:
         self._dns = settings.dns
         self._resolver = Resolver(self._dns.servers, lifetime=self._dns.timeout)
         self.faults: Counter[str] = Counter()
-        """Mails for which DNS did not answer everything, by whether it decided: 'decided', 'mattered-not'."""
+        """Mails of which DNS did not answer everything: 'put-off' where that decided, 'no-matter' where it did not."""
         self.adopt(settings)
 
     def adopt(self, settings: Settings) -> None:
@@ -133,8 +133,8 @@ class Judging:
         return admission.Decision("loop", reply.TOO_MANY_HOPS) if here > ONE_TRACE else None
 
     def _tell_faults(self, handed: Handed, proof: Proof, *, decided: bool) -> None:
-        """DNS did not answer all that was asked. No names: strangers choose them."""
-        self.faults["decided" if decided else "mattered-not"] += 1
+        """DNS did not answer all that was asked; told where it decided. No names: strangers choose them."""
+        self.faults["put-off" if decided else "no-matter"] += 1
         what = ",".join(dict.fromkeys(fault.partition(" ")[0] for fault in proof.faults))
-        tell = log().info if decided else log().debug
-        tell("dns.no_answer", what=what, decided=decided, session=handed.session, client=handed.client.address)
+        if decided:
+            log().info("dns.no_answer", what=what, session=handed.session, client=handed.client.address)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from relay import log as logs
@@ -97,7 +97,7 @@ class Life:
             watchdog.start()
             parts.push_async_callback(watchdog.stop)
             self._beside(parts, self._reloads(signals))
-            telling = Telling(lambda: self.settings, self.server, self.vault, self._kept)
+            telling = Telling(lambda: self.settings, self.server, self.vault, self._kept, self._dns_faults)
             await telling.start()
             parts.push_async_callback(telling.stop)
             notify("READY=1")
@@ -180,6 +180,9 @@ class Life:
         if not await supervisor.stop(FILER_GRACE):
             why = "no more time; it goes on at the next start"
             self._log.warning("daemon.work_left", name=supervisor.name, why=why)
+
+    def _dns_faults(self) -> Mapping[str, int]:
+        return self.judging.faults if self.judging else {}
 
     def _condition(self) -> str:
         """One line for `systemctl status`. Called in a thread of its own."""

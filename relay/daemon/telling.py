@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from relay.vault.writer import Vault
 from relay.work.supervisor import Supervisor
 
 HOUR = int(3600 / figures.EVERY)
-"""Writings for which restarts are remembered."""
+"""Writings for which counts are remembered."""
 
 
 class Telling:
@@ -36,13 +36,15 @@ class Telling:
         server: Server | None,
         vault: Vault | None,
         kept: Sequence[Supervisor],
+        faults: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._settings = settings
         self._server = server
         self._vault = vault
         self._kept = kept
         self._started_at = time.time()
-        self._restarts: deque[dict[str, int]] = deque(maxlen=HOUR)
+        self._faults = faults
+        self._before: deque[Figures] = deque(maxlen=HOUR)
         self._listener: Listener | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +74,7 @@ class Telling:
                 await asyncio.wait_for(self._stopping.wait(), figures.EVERY)
                 return
             now = self.figures()
-            self._restarts.append(dict(now.restarts))
+            self._before.append(now)
             await self._write(now)
 
     async def _write(self, now: Figures) -> None:
@@ -89,7 +91,7 @@ class Telling:
     def figures(self) -> Figures:
         """The daemon as it is now. Plain reads of numbers, from any thread."""
         restarts = {each.name: each.restarts for each in self._kept}
-        before = self._restarts[0] if self._restarts else dict.fromkeys(restarts, 0)
+        before = self._before[0] if self._before else None
         now = Figures(
             version=__version__,
             pid=os.getpid(),
@@ -98,11 +100,12 @@ class Telling:
             accepts=self._server is not None,
             files=bool(self._kept),
             restarts=restarts,
-            restarts_recent={name: count - before[name] for name, count in restarts.items()},
+            restarts_recent=_since(restarts, before.restarts if before else {}),
         )
         if self._server is None or self._vault is None:
             return now
         counted, vault = self._server.counted, self._vault
+        refusals, faults = dict(counted.refusals), dict(self._faults())
         return replace(
             now,
             places=dict.fromkeys(self._server.places, 1),
@@ -111,6 +114,10 @@ class Telling:
             accepted=counted.accepted,
             octets=counted.octets,
             replies=counted.replies,
+            refusals=refusals,
+            refusals_recent=_since(refusals, before.refusals if before else {}),
+            dns_faults=faults,
+            dns_faults_recent=_since(faults, before.dns_faults if before else {}),
             commits=list(vault.commits.counts),
             commit_seconds=vault.commits.seconds,
             commit_failures=vault.commit_failures,
@@ -122,3 +129,8 @@ class Telling:
     def _report(self) -> dict[str, Any]:
         """For the listener, in a thread."""
         return report(self._settings(), datetime.now(UTC), own=self.figures())
+
+
+def _since(now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """What has come since then, by name."""
+    return {name: count - before.get(name, 0) for name, count in now.items()}

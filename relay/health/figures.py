@@ -45,6 +45,14 @@ class Figures:
     octets: int = 0
     replies: Mapping[str, int] = field(default_factory=dict)
     """By the class of their code: "2xx", "3xx", "4xx", "5xx"."""
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    """Mail and recipients that were refused or put off, by reason."""
+    refusals_recent: Mapping[str, int] = field(default_factory=dict)
+    """Of those, in the last hour."""
+    dns_faults: Mapping[str, int] = field(default_factory=dict)
+    """Mail of which DNS did not answer everything: "put-off" where that decided, "no-matter" where it did not."""
+    dns_faults_recent: Mapping[str, int] = field(default_factory=dict)
+    """Of those, in the last hour."""
     commits: list[int] = field(default_factory=list)
     """Commits of the vault by how long they took (`relay.meter.BOUNDS`), the slowest last."""
     commit_seconds: float = 0.0

@@ -29,6 +29,9 @@ ERASURE_WARNING = 3600.0
 RESTARTS_WARNING = 3
 """Deaths of a process in an hour: one may be chance, three have a reason."""
 
+DNS_WARNING = 3
+"""Mails that are put off in an hour since DNS did not answer: one may be the sender's name server, three are ours."""
+
 COMMIT_CRITICAL = 30.0
 """Seconds that a commit of the vault may take: clients wait for it, and give up after minutes."""
 
@@ -108,6 +111,11 @@ def _processes(found: Mapping[str, Any], told: Judgement) -> None:
         elif daemon["commit_waits"] > COMMIT_CRITICAL:
             told.critical.append(
                 f"the disk has not answered for {lasting(daemon['commit_waits'])}: mail waits for its 250"
+            )
+        put_off = daemon["dns_faults_recent"].get("put-off", 0)
+        if put_off >= DNS_WARNING:
+            told.warning.append(
+                f"DNS did not answer for {put_off:,} of the last hour's mail, which was put off: see [dns] servers"
             )
         for name, count in daemon["restarts_recent"].items():
             if count >= RESTARTS_WARNING:

@@ -235,6 +235,18 @@ METRICS = (
     Metric("bcc_relay_commit_wait_seconds", "gauge", "How long the commit under way takes", _sum("commit_waits")),
     Metric("bcc_relay_mail_memory_bytes", "gauge", "Memory that mail coming in holds or has reserved", _sum("memory")),
     Metric(
+        "bcc_relay_refusals_total",
+        "counter",
+        "Mail and recipients that were refused or put off since the start, by reason",
+        _by("refusals", "reason"),
+    ),
+    Metric(
+        "bcc_relay_dns_faults_total",
+        "counter",
+        "Mail of which DNS did not answer everything since the start, by whether it was put off for it",
+        _by("dns_faults", "outcome"),
+    ),
+    Metric(
         "bcc_relay_process_restarts_total",
         "counter",
         "Deaths of the processes beside the daemon since the start",

@@ -22,7 +22,7 @@ DAEMON: dict[str, Any] = asdict(
     Figures(
         '1.0 "x"\\\n', 7, 1000.0, 2000.0, accepts=True, files=True, sessions_open=2, sessions=9, accepted=5, octets=999,
         replies={"2xx": 50, "4xx": 1, "5xx": 2}, commits=[1, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], commit_seconds=12.5,
-        restarts={"filer": 1}, restarts_recent={"filer": 1},
+        refusals={"not-proved": 3}, dns_faults={"put-off": 2}, restarts={"filer": 1}, restarts_recent={"filer": 1},
     )
 )  # fmt: skip
 SEEN: dict[str, Any] = {
@@ -52,6 +52,8 @@ def test_a_real_parser_reads_what_we_say() -> None:
     assert found["bcc_relay_recent_unresolved_ratio", ()] == 0.25
     assert found["bcc_relay_disk_free_bytes", (("volume", "vault"),)] == 6
     assert found["bcc_relay_replies_total", (("code_class", "5xx"),)] == 2
+    assert found["bcc_relay_refusals_total", (("reason", "not-proved"),)] == 3
+    assert found["bcc_relay_dns_faults_total", (("outcome", "put-off"),)] == 2
     assert found["bcc_relay_commit_duration_seconds_bucket", (("le", "0.0025"),)] == 3
     assert found["bcc_relay_commit_duration_seconds_bucket", (("le", "+Inf"),)] == 5
     assert found["bcc_relay_commit_duration_seconds_count", ()] == 5
