@@ -154,7 +154,10 @@ def _body(body: bytes, form: str) -> bytes:
     """RFC 6376 §3.4.3 and §3.4.4."""
     if form == "relaxed":
         body = b"\r\n".join(re.sub(rb"[ \t]+", b" ", line).rstrip(b" ") for line in body.split(b"\r\n"))
-    body = re.sub(rb"(\r\n)*\Z", b"", body, count=1)
+    end = len(body)
+    while body[end - 2 : end] == b"\r\n":
+        end -= 2
+    body = body[:end]
     return body + b"\r\n" if body or form != "relaxed" else b""
 
 
