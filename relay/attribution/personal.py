@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 
 from relay.attribution.directory import Directory
-from relay.attribution.tag import read
+from relay.attribution.tag import read, without_secret
 from relay.mail.address import Address
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -46,3 +46,11 @@ def token_hashes(forward_path: Address, directory: Directory) -> tuple[str, ...]
     if found is None:
         return ()
     return tuple(token_hash(tag.value) for tag in read(found[1]) if tag.kind == "me")
+
+
+def shown(forward_path: Address, directory: Directory) -> Address:
+    """An address of ours as it is kept: without its token. Others are left alone, also where they look alike."""
+    if not token_hashes(forward_path, directory):
+        return forward_path
+    local, _, _ = without_secret(str(forward_path)).rpartition("@")
+    return Address(local, forward_path.domain)

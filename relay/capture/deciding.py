@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from relay.attribution import admission, personal, tag
+from relay.attribution import admission, personal
 from relay.attribution.directory import Directory
 from relay.capture.connection import Mode
 from relay.capture.judge import CannotTell, Handed, Judged
@@ -109,10 +109,4 @@ class Deciding(Reception):
             self._not_here(reply.NO_CAPTURE_ADDRESS)
             return
         self._owners += [one for one in found if one not in self._owners]
-        self._take_recipient(_shown(path))
-
-
-def _shown(path: Address) -> Address:
-    """A capture address without its secret: as it is kept."""
-    local, _, _ = tag.without_secret(str(path)).rpartition("@")
-    return Address(local, path.domain)
+        self._take_recipient(personal.shown(path, directory))

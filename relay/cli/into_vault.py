@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from relay.attribution import admission
+from relay.attribution import admission, personal
 from relay.attribution.directory import Directory
 from relay.cli.deferred import DeferredError
 from relay.config.settings import Settings
@@ -69,8 +69,8 @@ def _envelope(settings: Settings, sender: str, recipients: Sequence[str]) -> tup
         refusal = path if isinstance(path, Reply) else admission.recipient(path, directory).refusal
         if refusal is not None:
             refused.append(f"; not for {recipient}: {refusal}")
-        elif not isinstance(path, Reply) and path not in paths:
-            paths.append(path)
+        elif not isinstance(path, Reply) and (kept := personal.shown(path, directory)) not in paths:
+            paths.append(kept)
     if not paths:
         raise DeferredError("".join(refused).removeprefix("; "))
     client = Client(f"unix:uid={os.getuid()},pid={os.getpid()}", "deliver")
