@@ -78,6 +78,8 @@ def _none(found: Row) -> str:
         return "On none: it is mail among ourselves."
     if found["dismissed_at"]:
         return f"On none: it was taken from the list of unresolved mail ({in_full(found['dismissed_at'])})."
+    if found["automatic"] in ("bounce", "auto-reply") and found.get("reported"):
+        return "On none: it is a notice of a mail system, which waits for nobody; what it says of addresses counts."
     of_thread = found["thread"]["leads"]
     if len(of_thread) > 1:
         who = ", ".join(named(each["name"], each["lead_id"], "lead") for each in of_thread[:SHOWN])

@@ -32,7 +32,9 @@ def sum_page(found: Sum, display: Screen, *, dry_run: bool) -> list[str]:
         told = ", ".join(f"{number:,} {_LEFT_OUT[why]}" for why, number in sorted(found.left_out.items()))
         lines.append(f"left out: {told}; --all takes them too")
     if found.no_mail:
-        lines.append(display.paint(f"{many(found.no_mail, 'file')} that are no mail", "dim"))
+        lines.append(
+            display.paint(f"{many(found.no_mail, 'file')} that {'is' if found.no_mail == 1 else 'are'} no mail", "dim")
+        )
     if found.strangers:
         largest = found.strangers.most_common(ADDRESSES)
         named = ", ".join(f"{neutral(address)} ({number:,})" for address, number in largest)

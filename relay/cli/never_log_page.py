@@ -75,7 +75,7 @@ def purge_page(
                 row["direction"],
                 "removed" if row["dropped"] else "party left out",
                 many(row["lead_count"], "lead"),
-                cell(neutral(row["subject"]) or "(no subject)", 60, ellipsis=ellipsis),
+                cell(neutral(row["subject"]) or "(no subject)", 60, ellipsis=ellipsis).rstrip(),
             ]
             for row in rows
         ]

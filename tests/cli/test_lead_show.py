@@ -67,3 +67,9 @@ def test_a_lead_of_whom_nothing_is_said_has_no_such_lines(configuration: Path) -
     shown = ask(configuration, "lead", "show", "2")
     assert "Heard" not in shown
     assert "none yet" in shown
+
+
+def test_a_notice_of_a_mail_system_asks_for_no_lead(configuration: Path) -> None:
+    told = " ".join(ask(configuration, "explain", "3").split())
+    assert "On none: it is a notice of a mail system, which waits for nobody" in told
+    assert "lead add" not in told

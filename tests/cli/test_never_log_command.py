@@ -111,7 +111,7 @@ def test_a_new_entry_works_backwards_shown_first_and_leaves_no_trace(office: Rel
     told = office.say("never-log", "add", f"{WORD}@law.example", "--dry-run")
     assert f"{WORD} 1" in told
     assert "outgoing" in told
-    assert "1 lead " in told
+    assert f"1 lead   {WORD} 1\n" in told, "whole: there is room"
     assert "2 messages to be removed" in told
     rows = json.loads(office.say("never-log", "add", "@law.example", "--dry-run", "--json"))
     assert {row["id"]: row["lead_count"] for row in rows} == {2: 1, 3: 0}

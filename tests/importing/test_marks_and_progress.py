@@ -62,10 +62,12 @@ def test_a_bar_on_a_terminal_lines_anywhere_else(monkeypatch: pytest.MonkeyPatch
 def test_the_sum_names_what_was_damaged_and_cannot_be_tricked_by_names() -> None:
     found = Sum(taken=2, octets=2048, known=1)
     found.left_out["spam"] = 3
+    found.no_mail = 1
     for number in range(1200):
         found.damage(f"/home/x/evil\x1b[2J\udcff{number}.eml", "empty")
     lines = "\n".join(sum_page(found, Screen(), dry_run=False))
     assert "2 mails taken (2.0 KiB), 1 already here" in lines
+    assert "1 file that is no mail" in lines
     assert "left out: 3 spam; --all takes them too" in lines
     assert "1,200 mails or files left out:" in lines
     assert "and 1,180 more; --json names them" in lines
