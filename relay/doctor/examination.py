@@ -401,8 +401,9 @@ def _people(patient: Patient) -> Iterator[Finding]:
             kept: accounts.Accounts = {}
             with contextlib.suppress(StoreError):
                 kept = accounts.read(accounts.place(settings.vault.path)).of(db)
-    except (StoreError, sqlite.Error):
-        return  # told by the check `running`
+    except (StoreError, sqlite.Error) as problem:
+        yield unseen("people", f"our people could not be looked at: {problem}", "bcc-relay status")
+        return
     keys = {id_: (account.key_at or "") for id_, account in kept.items()}
     by_id: dict[int, tuple[str, list[str]]] = {}
     for id_, name, address in listed:

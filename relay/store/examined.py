@@ -27,7 +27,7 @@ def our_people(db: sqlite.Connection) -> list[tuple[int, str, str]]:
 def seen_openly(db: sqlite.Connection) -> list[tuple[int, str, str]]:
     """(staff.id, name, when) of those whose personal address stood in To or Cc of recent mail, the last time."""
     query = """
-        WITH recent AS (SELECT id, date FROM message WHERE id > (SELECT max(id) FROM message) - ?
+        WITH recent AS (SELECT id FROM message WHERE id > (SELECT max(id) FROM message) - ?
                         AND defects LIKE '%"personal-address-visible"%')
         SELECT staff.id, staff.name, max(envelope.received_at)
         FROM recent JOIN envelope ON envelope.message_id = recent.id
