@@ -54,7 +54,7 @@ _FACTS = {
     "envelope_signature": "SELECT e.vault_id, e.position, s.position AS place, s.domain, s.selector, s.algorithm, "
     "s.bits, s.result, s.aligned, s.why, s.signed_at FROM envelope e JOIN envelope_signature s ON s.envelope_id = e.id "
     "WHERE e.message_id = ? ORDER BY 1, 2, 3",
-    "envelope_owner": "SELECT e.vault_id, e.position, o.staff_id FROM envelope e "
+    "envelope_owner": "SELECT e.vault_id, e.position, o.staff_id, o.seen FROM envelope e "
     "JOIN envelope_owner o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2, 3",
     "_identity": "SELECT fingerprint, nameless FROM _identity WHERE message_id = ?",
     "_message_tag": "SELECT source, kind, value FROM _message_tag WHERE message_id = ? ORDER BY 1, 2, 3",
@@ -270,9 +270,11 @@ def compare(
             found.outdated += 1
         else:
             found.differences += differs
-    found.differences += _threads(live, scratch, chosen, apart)
+    cut = {t for (t,) in live.execute("SELECT thread_id FROM _cut_thread")}
+    whole_threads = {thread for thread in chosen.whole - cut if not apart & _members(live, thread)}
+    found.differences += _threads(live, scratch, whole_threads)
     waiting = {t for (t,) in live.execute("SELECT subject_id FROM _deal_due WHERE kind = 'thread'")}
-    told = {thread for thread in chosen.whole - waiting if not apart & _members(live, thread)}
+    told = whole_threads - waiting
     for message in sorted(chosen.messages - apart):
         (thread,) = live.execute("SELECT thread_id FROM message WHERE id = ?", (message,)).fetchone()
         whole = thread in told
@@ -327,13 +329,11 @@ def _outdated(live: sqlite.Connection, scratch: sqlite.Connection, message: int,
     return first is None or first <= directory_at
 
 
-def _threads(
-    live: sqlite.Connection, scratch: sqlite.Connection, chosen: Chosen, apart: Collection[int]
-) -> Iterator[Difference]:
+def _threads(live: sqlite.Connection, scratch: sqlite.Connection, threads: Collection[int]) -> Iterator[Difference]:
     """Who is in one conversation; the numbers of conversations are nobody's business."""
-    for thread in sorted(chosen.whole):
+    for thread in sorted(threads):
         ours = _members(live, thread)
-        if ours & set(apart) or not ours:
+        if not ours:
             continue
         row = scratch.execute("SELECT thread_id FROM message WHERE id = ?", (min(ours),)).fetchone()
         theirs = _members(scratch, row[0]) if row else set()

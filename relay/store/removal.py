@@ -161,6 +161,7 @@ def _outcomes(db: sqlite.Connection, mails: Iterable[VaultId], outcome: str) -> 
 
 def _end_threads(db: sqlite.Connection, threads: Iterable[int]) -> None:
     for thread in threads:
+        db.execute("INSERT OR IGNORE INTO _cut_thread (thread_id) VALUES (?)", (thread,))
         if db.execute("SELECT 1 FROM message WHERE thread_id = ? LIMIT 1", (thread,)).fetchone() is None:
             for table in tables_with("thread_id"):
                 db.execute(f"DELETE FROM {table} WHERE thread_id = ?", (thread,))

@@ -139,6 +139,7 @@ class Rows:
         for loser, survivor in joining.joined.items():
             self._db.execute("UPDATE message SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
             self._db.execute("UPDATE _reference SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
+            self._db.execute("UPDATE OR IGNORE _cut_thread SET thread_id = ? WHERE thread_id = ?", (survivor, loser))
             self._db.execute("DELETE FROM thread WHERE id = ?", (loser,))
         self._db.executemany(
             "INSERT INTO _reference (internet_message_id, base_subject, thread_id) VALUES (?, ?, ?)",

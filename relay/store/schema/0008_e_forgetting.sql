@@ -16,4 +16,12 @@ CREATE TABLE _forgotten_original ( -- Mail that carried several originals, some 
   vault_id TEXT PRIMARY KEY -- 'EPOCH-N'
 ) WITHOUT ROWID;
 
+CREATE TABLE _cut_thread ( -- Conversations out of which a message was taken: what it alone had joined stays together, and no mail tells why.
+  thread_id INTEGER PRIMARY KEY -- thread.id
+);
+
+CREATE TRIGGER _cut_thread_goes AFTER DELETE ON thread BEGIN
+  DELETE FROM _cut_thread WHERE thread_id = OLD.id;
+END;
+
 CREATE INDEX _vault_outcome_forgotten ON _vault_outcome (at) WHERE outcome = 'forgotten';

@@ -188,6 +188,7 @@ SELECT 'message_address' AS entity, message_id AS id FROM message_address WHERE 
 UNION ALL SELECT 'message_address.address_id', address_id FROM message_address WHERE address_id NOT IN (SELECT id FROM address)
 UNION ALL SELECT 'message_text', message_id FROM message_text WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT 'part', id FROM part WHERE message_id NOT IN (SELECT id FROM message)
+UNION ALL SELECT '_cut_thread', thread_id FROM _cut_thread WHERE thread_id NOT IN (SELECT id FROM thread)
 UNION ALL SELECT 'part.digest', id FROM part WHERE digest NOT IN (SELECT digest FROM blob)
 UNION ALL SELECT 'envelope', id FROM envelope WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT 'envelope_recipient', envelope_id FROM envelope_recipient WHERE envelope_id NOT IN (SELECT id FROM envelope)
