@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 from dns_stub import FAILING, SILENT, NameServer
 
+from relay.proof import resolver
 from relay.proof.resolver import Answer, Resolver
 
 Found = TypeVar("Found")
@@ -101,3 +102,73 @@ def test_a_host_has_a_name_only_if_the_name_leads_back(dns: NameServer) -> None:
     assert run(lambda ask: ask.host_name("192.0.2.26"), dns) == ""
     assert run(lambda ask: ask.host_name("2001:db8:0::1"), dns) == "six.example.org"
     assert run(lambda ask: ask.host_name("no address"), dns) == ""
+
+
+def test_a_name_is_asked_for_as_it_is_written(dns: NameServer) -> None:
+    for name in ("a\\.b.example", "@.example", "*.example", "bü.example", "x y.example", "\\"):
+        run(lambda ask, name=name: ask.ask(name, "TXT"), dns)
+    assert [question.rpartition(" ")[0] for question in dns.questions] == [
+        "a\\\\.b.example", "\\@.example", "*.example", "b\\195\\188.example", "x\\032y.example", "\\\\",
+    ]  # fmt: skip
+
+
+def test_the_memory_is_bounded_by_what_is_in_it(dns: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "REMEMBERED", 5 * (resolver.ENTRY + 1000))
+    for number in range(8):
+        dns.say(f"n{number}.example TXT", "x" * 990)
+
+    async def all_of_them(ask: Resolver) -> None:
+        for number in (*range(8), 7, 6, 0):
+            await ask.ask(f"n{number}.example", "TXT")
+
+    run(all_of_them, dns)
+    # By UDP; each once, and the first again, which had made room.
+    assert [question[:2] for question in dns.questions] == [f"n{number}" for number in (*range(8), 0)]
+
+
+def test_so_many_questions_wait_for_servers_and_no_more(dns: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "AT_ONCE", 3)
+    for number in range(6):
+        dns.say(f"n{number}.example TXT", *SILENT)
+    dns.say("known.example TXT", "here")
+
+    async def flood(ask: Resolver) -> tuple[list[Answer], Answer]:
+        known = await ask.ask("known.example", "TXT")
+        waiting = [asyncio.ensure_future(ask.ask(f"n{number}.example", "TXT")) for number in range(6)]
+        await asyncio.sleep(0)
+        again = await ask.ask("known.example", "TXT")  # what is known needs no turn
+        assert known == again
+        return list(await asyncio.gather(*waiting)), again
+
+    answers, _ = run(flood, dns, lifetime=0.3)
+    assert all(answer.fault for answer in answers)
+    assert len({question for question in dns.questions if question.startswith("n")}) == 3
+
+
+@pytest.mark.parametrize("octets", [b"", b"\0" * 12, b"\xff" * 40, b"\0" * 3], ids=len)
+def test_a_server_that_answers_nonsense_has_not_answered(octets: bytes) -> None:
+    class Nonsense(NameServer):
+        def _by_udp(self) -> None:
+            try:
+                while True:
+                    query, client = self._udp.recvfrom(4096)
+                    if not query:
+                        return
+                    self._udp.sendto(query[:2] + octets, client)
+            except OSError:
+                return
+
+    with Nonsense() as dns:
+        answer = run(lambda ask: ask.ask("example.org", "TXT"), dns, lifetime=0.3)
+    assert answer.fault
+    assert answer.records == ()
+
+
+def test_where_there_is_no_resolver_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver.asyncresolver, "Resolver", _without_configuration)
+    answer = asyncio.run(Resolver().ask("example.org", "TXT"))
+    assert (answer.records, answer.fault) == ((), "NoResolverConfiguration")
+
+
+def _without_configuration(**_: object) -> None:
+    raise resolver.resolver.NoResolverConfiguration
