@@ -18,6 +18,7 @@ from relay.attribution.imported import came_at, digest
 from relay.attribution.kind import filed_parts
 from relay.attribution.original import handed_in
 from relay.attribution.party import parties
+from relay.attribution.personal import hidden
 from relay.attribution.record import Direction, Record, Route, Verdict
 from relay.attribution.recovered import NOT_RECOVERED, HandedIn, Original
 from relay.attribution.reported import Told, told
@@ -84,7 +85,7 @@ def _record(
     author = message.author[0].address if message.author else None
     author_name = message.author[0].display_name if message.author else original.author_name
     content = body(message)
-    words, quoted, markup, snippet = content.text, content.quoted, content.html, content.snippet
+    words, quoted, markup, snippet = map(hidden, (content.text, content.quoted, content.html, content.snippet))
     at, date_source, date_defects = _date(message.originated_at, envelope.received_at, original.date_source)
     if date_source == "received":
         at = came_at(envelope)
@@ -124,7 +125,7 @@ def _record(
         text=words,
         quoted=quoted,
         html=markup,
-        note=handed.note,
+        note=hidden(handed.note),
         defects=_each_once(
             message.defects,
             original.defects,

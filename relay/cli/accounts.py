@@ -170,8 +170,11 @@ def _place(context: click.Context) -> Path:
 
 
 def with_accounts(context: click.Context, db: sqlite.Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of `staff` with `capture_address_at` and `password_at`: None without one, or where this user may not see."""
-    from relay.store import accounts
+    """Rows of `staff` with `capture_address_at` and `password_at`: None without one, or where this user may not see.
+
+    And `capture_address_seen_at`: when outsiders last read that address in a mail; None: not since it was given out.
+    """
+    from relay.store import accounts, proofs
 
     try:
         known = accounts.read(accounts.place(configuration(context).settings.vault.path)).of(db)
@@ -180,6 +183,8 @@ def with_accounts(context: click.Context, db: sqlite.Connection, rows: list[dict
     for row in rows:
         account = known.get(row["id"], accounts.Account())
         row["capture_address_at"], row["password_at"] = account.key_at, account.password_at
+        seen = proofs.seen_at(db, row["id"]) if account.key_at else None
+        row["capture_address_seen_at"] = seen if seen and account.key_at and seen > account.key_at else None
     return rows
 
 

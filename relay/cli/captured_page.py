@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from relay.cli.explain_origin import in_short
 from relay.cli.terminal import Screen, cell, fit, neutral, width
 from relay.cli.words import when
 
@@ -45,7 +47,8 @@ def captured_page(
         route = display.paint(row["route"].ljust(route_columns), "cyan")
         lines.append(f"{at.ljust(time_columns)}  {route}  {subject}  {number}")
         who = neutral(staff.get(row["staff_id"], "")) if row["staff_id"] else ""
-        told = dot.join(filter(None, [_landed(row, display), f"from {who}" if who else ""]))
+        origin = in_short(row) if row.get("trust") else ""
+        told = dot.join(filter(None, [_landed(row, display), f"from {who}" if who else "", origin]))
         colour = (
             "yellow" if row["why"] in ("no-lead", "sender-not-recovered", "unparsed", "no-outside-party") else "dim"
         )
@@ -84,6 +87,23 @@ def share_lines(shares: Sequence[Row], display: Screen, *, since: str) -> list[s
         colour = "green" if per_cent >= GOOD else "red" if per_cent < POOR else "yellow"
         name = cell(neutral(row["name"] or "(unknown)"), columns, ellipsis=display.sign("…", "..."))
         lines.append(f"  {name}  {display.paint(f'{per_cent:3} %', colour)}  {tail}")
+    return lines
+
+
+def in_sight_page(rows: Sequence[Row], staff: Mapping[int, str], display: Screen, now: datetime) -> list[str]:
+    """Mail in which outsiders read a capture address: what to do about it."""
+    if not rows:
+        return []
+    ellipsis = display.sign("…", "...")
+    lines = ["", display.paint("Outsiders have seen a capture address: it belongs into Bcc", "bold")]
+    for row in rows:
+        whose = neutral(staff.get(row["staff_id"], "")) if row["staff_id"] else ""
+        which = "a personal address" if row["personal"] else "the capture address"
+        told = f"{when(row['received_at'], now)}  {neutral(row['author_address'] or '')} answered with {which} in sight"
+        lines.append("  " + fit(f"{told}, #{row['message_id']}", display.columns - 2, ellipsis=ellipsis))
+        if row["personal"]:
+            todo = f"bcc-relay staff capture-address {shlex.quote(whose) if whose else 'NAME'} --rotate"
+            lines.append("  " + display.paint(f"  give out another one: {todo}", "yellow"))
     return lines
 
 

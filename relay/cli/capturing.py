@@ -46,11 +46,11 @@ def captured(
     such mail nothing else is known), and how much of our mail to leads is here: an answer of a lead tells of a
     mail of ours that nobody handed in. ENVELOPE is the envelope_id of --json.
     """
-    from relay.cli.captured_page import captured_page, missing_page, share_lines
+    from relay.cli.captured_page import captured_page, in_sight_page, missing_page, share_lines
     from relay.cli.never_log_page import counted_lines
     from relay.cli.terminal import screen
     from relay.cli.words import many
-    from relay.store import handed_in, never_log
+    from relay.store import handed_in, never_log, proofs
     from relay.store.facts import text_time
     from relay.store.finding import find_staff
     from relay.store.reading import staff_names
@@ -86,6 +86,8 @@ def captured(
         if one is None and (gone := handed_in.forgotten(db, start)):
             lines += ["", display.paint(f"Taken back since {start[:10]}, with its copies: {many(gone, 'mail')}", "dim")]
         lines += share_lines(shares, display, since=start[:10])
+        seen = proofs.in_sight(db, staff=one, since=start, limit=MISSING_SHOWN)
+        lines += in_sight_page(seen, staff_names(db, {row["staff_id"] for row in seen}), display, now)
         lines += missing_page(gaps[:MISSING_SHOWN], names, display, now, more=more)
     say(lines)
 

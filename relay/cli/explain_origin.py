@@ -18,7 +18,7 @@ SIGNATURES = 5
 
 def in_short(envelope: Row) -> str:
     """One phrase: what the origin is worth and by which rule ('proved by dkim'); also where only full trust speaks."""
-    proof = envelope.get("proof")
+    proof = envelope if envelope.get("trust") else envelope.get("proof")
     by = neutral(envelope.get("admitted_by", ""))
     if proof is None:
         return f"vouched by {by}" if by in FULL_TRUST else f"let in by {by or 'no rule'}"

@@ -30,6 +30,7 @@ def staff_page(rows: Sequence[Row], display: Screen, *, more: bool = False) -> l
     secrets = [
         [
             f"{word} {row[key][:10]}"
+            + (" (outsiders saw it: --rotate)" if word == "address" and row.get("capture_address_seen_at") else "")
             for key, word in (("capture_address_at", "address"), ("password_at", "password"))
             if row.get(key)
         ]

@@ -25,7 +25,8 @@ def captured(
 ) -> list[Row]:
     """Rows of the view `handed_in` from `since` (UTC text) on, newest first, of one of our people or of all.
 
-    With `leads` (a list of id and name) and `party` (the outside party to make a lead of, or None).
+    With `leads` (a list of id and name), `party` (the outside party to make a lead of, or None), `admitted_by` and
+    `trust` (None where full trust asks for no proof).
     """
     mine = "h.staff_id = ?1 AND" if staff is not None else "?1 IS NULL AND"
     found = rows(
@@ -47,6 +48,11 @@ def captured(
             (row["message_id"],),
         ).fetchone()
         row["party"] = party[0] if party else None
+        row["admitted_by"], row["trust"] = db.execute(
+            "SELECT e.admitted_by, p.trust FROM envelope e LEFT JOIN envelope_proof p ON p.envelope_id = e.id "
+            "WHERE e.id = ?",
+            (row["envelope_id"],),
+        ).fetchone()
     return found
 
 

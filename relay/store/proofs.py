@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from relay import sqlite
+from relay.attribution.admission import PERSONAL_VISIBLE
 from relay.attribution.record import Record
 from relay.mail.origin import Origin
 from relay.store.times import text_time
@@ -42,8 +43,12 @@ def write(db: sqlite.Connection, numbered: Iterable[tuple[int, Record]]) -> None
         ],
     )  # fmt: skip
     db.executemany(
-        "INSERT OR IGNORE INTO envelope_owner (envelope_id, staff_id) VALUES (?, ?)",
-        [(i, staff) for i, e in looked_at for staff in e.owners],
+        "INSERT OR IGNORE INTO envelope_owner (envelope_id, staff_id, seen) VALUES (?, ?, ?)",
+        [
+            (i, staff, e.origin is not None and PERSONAL_VISIBLE in e.origin.defects)
+            for i, e in looked_at
+            for staff in e.owners
+        ],
     )
 
 
@@ -91,3 +96,33 @@ def owners(db: sqlite.Connection, envelope: int) -> list[Row]:
         "WHERE o.envelope_id = ? ORDER BY 1"
     )
     return [{"id": staff, "name": name} for staff, name in db.execute(query, (envelope,))]
+
+
+def seen_at(db: sqlite.Connection, staff: int) -> str | None:
+    """When a mail last came in which outsiders read this colleague's personal address; None: never."""
+    query = (
+        "SELECT max(e.received_at) FROM envelope_owner o CROSS JOIN envelope e ON e.id = o.envelope_id "
+        "WHERE o.staff_id = ? AND o.seen = 1"
+    )
+    row = db.execute(query, (staff,)).fetchone()
+    return None if row is None else row[0]
+
+
+def in_sight(db: sqlite.Connection, *, staff: int | None, since: str, limit: int) -> list[Row]:
+    """Mail that came since then in which outsiders read a capture address, newest first, of one colleague or all.
+
+    `envelope_id`, `message_id`, `received_at`, `subject`, `author_address`, `staff_id` (whose mail it was) and
+    `personal` (1: it was that colleague's own address, which is a secret).
+    """
+    cursor = db.execute(
+        "SELECT e.id AS envelope_id, e.message_id, e.received_at, m.subject, m.author_address, "
+        "coalesce(o.staff_id, m.staff_id) AS staff_id, o.staff_id IS NOT NULL AS personal "
+        "FROM envelope e INDEXED BY envelope_by_date JOIN message m ON m.id = e.message_id "
+        "LEFT JOIN envelope_owner o ON o.envelope_id = e.id AND o.seen = 1 "
+        "WHERE e.received_at >= ?2 AND m.visibility = 'all' AND (e.admitted_by = 'known-thread' OR o.seen = 1) "
+        "AND (?1 IS NULL OR coalesce(o.staff_id, m.staff_id) = ?1) "
+        "ORDER BY e.received_at DESC, e.id DESC LIMIT ?3",
+        (staff, since, limit),
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -40,7 +40,7 @@ def test_both_are_told_and_the_first_admits(world):
 @pytest.mark.parametrize(
     ("content", "sender", "words"),
     [
-        (lambda: mail(), BOB, "no valid DKIM signature or SPF of example.org"),
+        (mail, BOB, "no valid DKIM signature or SPF of example.org"),
         (lambda: signed(mail(), "lead.example"), BOB, "no valid DKIM signature or SPF of example.org"),
         (lambda: signed(mail()).replace(b"our offer", b"our order"), BOB, "no valid DKIM signature"),
         (lambda: signed(mail(), length=True) + b"and more\r\n", BOB, "no valid DKIM signature"),
@@ -142,19 +142,34 @@ def test_a_sealer_that_proved_nothing_proves_nothing(world):
 
 
 def test_a_personal_address_lets_in_marked_as_not_proved_and_is_shown_nowhere(world):
-    vault_id = world.taken(mail(CUSTOMER, BOB), sender=CUSTOMER, to=(world.secret,))
-    assert world.facts(vault_id, COLUMNS) == ["personal-address", "address only", 1]
+    secret = world.personal("Kim Keen")
+    vault_id = world.taken(mail(CUSTOMER, BOB), sender=CUSTOMER, to=(secret,))
+    assert world.facts(vault_id, COLUMNS) == ["personal-address", "address only", 2]
     assert "not-proved" in json.loads(str(world.facts(vault_id, "m.defects")[0]))
     assert world.relay.sql(
         "SELECT r.forward_path, o.staff_id FROM envelope e JOIN envelope_recipient r ON r.envelope_id = e.id "
         "JOIN envelope_owner o ON o.envelope_id = e.id WHERE e.vault_id = ?",
         vault_id,
-    ) == [["crm+me-...@crm.example.org", 1]]
-    token = world.secret.partition("+me-")[2].partition("@")[0]
+    ) == [["crm+me-...@crm.example.org", 2]]
+    token = secret.partition("+me-")[2].partition("@")[0]
     kept = [path for path in world.relay.folder.rglob("*") if path.is_file()]
     assert kept
     for path in kept:
         assert token.encode() not in path.read_bytes(), path
+
+
+def test_a_personal_address_that_somebody_quotes_is_shown_in_no_text(world):
+    body = f"Dear all,\r\nwho is {world.secret.upper()}?\r\n\r\n> To: <{world.secret}>\r\n> Hello\r\n"
+    vault_id = world.taken(signed(mail(body=body)))
+    world.relay.filed(vault_id)
+    [texts] = world.relay.sql(
+        "SELECT t.text || m.snippet, t.quoted || t.html FROM envelope e JOIN message m ON m.id = e.message_id "
+        "JOIN message_text t ON t.message_id = m.id WHERE e.vault_id = ?",
+        vault_id,
+    )
+    token = world.secret.partition("+me-")[2].partition("@")[0]
+    assert token not in str(texts).lower()
+    assert "me-..." in str(texts)
 
 
 def test_a_proved_author_wins_over_the_owner_of_the_address(world):

@@ -48,7 +48,7 @@ BROKEN = {
     "logo ": f"{PART}; INSERT INTO _picture VALUES (1, 1, 'd1', 'anna@x.example', 'inline')",
     "logo  ": f"{PART}; INSERT INTO _picture VALUES (1, 1, 'd1', 'someone-else@x.example', 'signature')",
     "orphan ": "INSERT INTO envelope_proof (envelope_id, trust, spf, dmarc, arc) VALUES (99, 'proved', 'none', 'none', 'none')",
-    "orphan  ": "INSERT INTO envelope_owner VALUES (99, 1)",
+    "orphan  ": "INSERT INTO envelope_owner VALUES (99, 1, 0)",
     "proof": f"{ENVELOPE}; UPDATE envelope SET admitted_by = 'dkim'",
     "proof ": f"{ENVELOPE}; INSERT INTO envelope_proof (envelope_id, trust, spf, dmarc, arc) SELECT id, 'proved', 'none', 'none', 'none' FROM envelope",
     "secret": f"{ENVELOPE}; INSERT INTO envelope_recipient SELECT id, 'crm+me-abcdefghijklmnopqrstuvwxyz@x.example' FROM envelope",

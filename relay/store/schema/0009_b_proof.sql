@@ -39,9 +39,10 @@ CREATE TABLE envelope_signature ( -- The DKIM signatures (RFC 6376) of a copy wh
 CREATE TABLE envelope_owner ( -- Whose personal capture addresses a copy was sent to; the addresses themselves are shown nowhere.
   envelope_id INTEGER NOT NULL, -- envelope.id
   staff_id    INTEGER NOT NULL, -- staff.id
+  seen        INTEGER NOT NULL DEFAULT 0, -- 1: a personal address stood in the mail where outsiders read it
   PRIMARY KEY (envelope_id, staff_id)
 ) WITHOUT ROWID;
-CREATE INDEX envelope_owner_by_staff ON envelope_owner (staff_id);
+CREATE INDEX envelope_owner_seen ON envelope_owner (staff_id) WHERE seen = 1;
 
 CREATE TRIGGER envelope_proof_goes AFTER DELETE ON envelope BEGIN
   DELETE FROM envelope_proof WHERE envelope_id = OLD.id;
