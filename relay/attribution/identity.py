@@ -38,14 +38,19 @@ class Known:
     originated_at: datetime
 
 
-_SOURCES = {Route.ATTACHED: 1, Route.FORWARD: 2}
+INLINE = ("text-", "html-")
+"""How `evidence` begins of a message that was found in a text. One mail may carry others beside it, attached: the
+route is the mail's, the evidence each message's own."""
 
 
-def source_rank(route: str) -> int:
-    """How good a source of a message a copy is that came by this route: 0 the message itself, 1 attached to another
-    one, 2 copied into a text. The best decides what the message says, among equals the first that came.
+def source_rank(route: str, evidence: str) -> int:
+    """How good a source of a message a copy is that came by this route and was found by this evidence: 0 the message
+    itself, 1 attached to another one, 2 copied into a text. The best decides what the message says, among equals the
+    first that came.
     """
-    return _SOURCES.get(Route(route), 0)
+    if route == Route.FORWARD or evidence.startswith(INLINE):
+        return 2
+    return 1 if route == Route.ATTACHED else 0
 
 
 def asked(record: Record) -> str | None:

@@ -4,8 +4,8 @@ A client that forwards in the text leaves the Message-ID out. What it leaves is 
 recipients and words. All must agree, each as far as clients keep it:
 
 - the date to the minute; a block seldom names its zone, so it may be off by hours, if the words are many and no
-  program wrote them. A date that could not be read proves something too: its figures have the year, the day and
-  the minute of the mail.
+  program wrote them. A date that could not be read proves something too: its figures are the mail's year, day and
+  clock in some zone. One that was read and cannot be (it is after the forward) proves that it is another mail.
 - the recipients: a block may leave some out, it never adds any. What one of us wrote must name somebody outside
   who is on both: one text goes to fifty people within a minute.
 - the words as in `wording`. A few words ("OK, thanks") are no evidence, so there the rest must be exact.
@@ -21,11 +21,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from relay.attribution.identity import INLINE
 from relay.attribution.record import Direction, Record, Role
 from relay.attribution.wording import alike, is_short, words
 
 ZONES = timedelta(hours=26)
 """How far the clocks of two places on Earth are apart at the most."""
+
+WEST, EAST = timedelta(hours=-11), timedelta(hours=14)
+"""Zones that people live in. With one at -12 a clock of twelve hours would name the same minute of the day before."""
 
 QUARTER = 15 * 60
 """Seconds: zones differ by quarters of an hour."""
@@ -41,6 +45,9 @@ MANY = 20
 UNREAD = timedelta(days=60)
 """How long before its forward a mail is looked for when the block's date could not be read."""
 
+DISPROVED = frozenset({"date-in-future", "date-too-old"})
+"""Defects of a date that was read and cannot be."""
+
 RECIPIENTS = frozenset({Role.TO, Role.CC, Role.BCC})
 
 
@@ -48,7 +55,8 @@ RECIPIENTS = frozenset({Role.TO, Role.CC, Role.BCC})
 class Letter:
     """What is compared of a message. `recipients`: addresses in To, Cc and Bcc, `outside` those that are not of our
     domains. `text`: the author's words, or what was quoted where there are none; None where only facts are kept.
-    `forwarded`: known from the text of a forward only. `dated`: a date could be read; `written`: as the block has it.
+    `forwarded`: known from the text of a forward only. `dated`: a date could be read; `written`: as the block has it,
+    '' where it was read and is no date that the mail can have.
     """
 
     message: int
@@ -81,7 +89,7 @@ def letter(record: Record, message: int, domains: frozenset[str]) -> Letter | No
         record.base_subject,
         record.originated_at,
         dated=record.date_source != "received",
-        written=record.written_date,
+        written="" if DISPROVED.intersection(record.defects) else record.written_date,
         recipients=frozenset(address.key for address in named),
         outside=frozenset(address.key for address in named if address.domain not in domains),
         outgoing=is_outgoing(record.verdict.direction),
@@ -96,10 +104,6 @@ def is_forwarded(record: Record) -> bool:
     return record.evidence.startswith(INLINE) and record.message_id is None and record.author is not None
 
 
-INLINE = ("text-", "html-")
-"""How `envelope.evidence` begins of what stood in a text."""
-
-
 def is_outgoing(direction: str) -> bool:
     """Did one of us write it?"""
     return direction in (Direction.OUTGOING, Direction.INTERNAL)
@@ -108,7 +112,9 @@ def is_outgoing(direction: str) -> bool:
 def nearest(one: Letter, others: Iterable[Letter]) -> int | None:
     """The message that `one` is a copy of: the nearest in time, of those the oldest. None: it is new."""
     found = [other for other in others if same_mail(one, other)]
-    return min(found, key=lambda other: (not _exact(one, other), other.message)).message if found else None
+    if not found:
+        return None
+    return min(found, key=lambda other: (not _exact(one, other), abs(one.at - other.at), other.message)).message
 
 
 def same_mail(one: Letter, other: Letter) -> bool | None:
@@ -163,15 +169,43 @@ def _folded(one: Letter) -> str:
     return " ".join(one.written.split()).casefold()
 
 
-_CLOCK = re.compile(r"(?<!\d)(\d{1,2})\s?[:.h時时點点시٫]\s?(\d{2})(?!\d)")
+_ZONE = re.compile(r"(?:GMT|UTC)\s?[+\-−]\s?\d{1,2}(?::?\d\d)?|\+\d{1,2}:?\d\d", re.IGNORECASE)
+_CLOCK = re.compile(r"(?<![\d./-])(\d{1,2})\s?[:.h時时點点시٫]\s?(\d{2})(?:\s?[:.分분]\s?\d{2})?(?![./-]?\d)")
+_FIGURE = re.compile(r"(?<!\d)\d{1,4}(?!\d)")
 
 
 def _names(written: str, at: datetime) -> bool:
     """Can these figures, in an order or a language that we cannot read, be this moment in some zone?"""
-    at = at.astimezone(UTC)
-    figures = [int(one) for one in re.findall(r"\d{1,4}", written)]
-    if not {at.year, at.year % 100} & set(figures):
+    written = _ZONE.sub(" ", written)
+    return any(
+        _is_moment(int(clock[1]), int(clock[2]), _figures(written, clock.span()), at.astimezone(UTC))
+        for clock in _CLOCK.finditer(written)
+    )
+
+
+def _figures(written: str, but: tuple[int, int]) -> list[int]:
+    return [int(one[0]) for one in _FIGURE.finditer(written) if not but[0] <= one.start() < but[1]]
+
+
+def _is_moment(hour: int, minute: int, figures: list[int], at: datetime) -> bool:
+    """Are the figures beside the clock a day, its year, and its month if that is no word, and is it `at` somewhere?"""
+    if hour > 23 or minute > 59:
         return False
-    if not {(at + DAY * step).day for step in (-1, 0, 1)} & set(figures):
-        return False
-    return any((int(clock[2]) - at.minute) % 15 == 0 for clock in _CLOCK.finditer(written))
+    for day in (at + DAY * step for step in (-1, 0, 1)):
+        left = list(figures)
+        year = next((one for one in (day.year, day.year % 100) if one in left), None)
+        if year is None:
+            continue
+        left.remove(year)
+        if day.day not in left:
+            continue
+        left.remove(day.day)
+        if left and day.month not in left:
+            continue
+        for half in (0, 12) if hour < 12 else (0,):  # "2:25" with a word for the afternoon
+            offset = day.replace(hour=hour + half, minute=minute, second=0, microsecond=0) - at.replace(
+                second=0, microsecond=0
+            )
+            if WEST <= offset <= EAST and offset.total_seconds() % QUARTER == 0:
+                return True
+    return False

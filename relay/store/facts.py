@@ -146,20 +146,19 @@ class Transaction(Rows):
         if not copies:
             return
         forwarded.take_over(self._db, batch)
-        routes: dict[int, set[str]] = {i: set() for i, _ in copies}
+        ranks: dict[int, set[int]] = {i: set() for i, _ in copies}
         rows = self._db.execute(
-            "SELECT e.message_id, e.route FROM json_each(?) w CROSS JOIN envelope e ON e.message_id = w.value",
-            (json.dumps(sorted(routes)),),
+            "SELECT e.message_id, e.route, e.evidence "
+            "FROM json_each(?) w CROSS JOIN envelope e ON e.message_id = w.value",
+            (json.dumps(sorted(ranks)),),
         )
-        for message, route in rows:
-            routes[message].add(route)
+        for message, route, evidence in rows:
+            ranks[message].add(identity.source_rank(route, evidence))
         for i, record in batch.fresh():  # a message and its copy in one batch
-            if i in routes:
-                routes[i].add(record.route)
+            if i in ranks:
+                ranks[i].add(identity.source_rank(record.route, record.evidence))
         self.read_again_later(
-            i
-            for i, r in copies
-            if r.note or identity.source_rank(r.route) < min(map(identity.source_rank, routes[i]), default=0)
+            i for i, r in copies if r.note or identity.source_rank(r.route, r.evidence) < min(ranks[i], default=0)
         )
 
     def _unite(self, batch: Batch) -> set[int]:

@@ -194,8 +194,8 @@ class Filing:
         """
         ranked = []
         for at, each in enumerate([message, *forwarded.undecided(self._db, message)]):
-            rows = self._db.execute("SELECT vault_id, route, id FROM envelope WHERE message_id = ?", (each,))
-            ranked += sorted((at, source_rank(route), number, vault_id) for vault_id, route, number in rows)
+            rows = self._db.execute("SELECT vault_id, route, evidence, id FROM envelope WHERE message_id = ?", (each,))
+            ranked += sorted((at, source_rank(route, by), number, vault_id) for vault_id, route, by, number in rows)
         found = (VaultId.read(vault_id) for _, _, _, vault_id in ranked)
         return list(dict.fromkeys(each for each in found if each is not None))
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from relay import sqlite
 from relay.attribution.likeness import (
+    DISPROVED,
     UNREAD,
     ZONES,
     Letter,
@@ -125,14 +126,14 @@ def read(db: sqlite.Connection, messages: Sequence[int]) -> Iterator[Letter]:
         "SELECT m.id, m.author_address, coalesce(t.base_subject, ''), m.originated_at, m.date_source, m.direction, "
         "m.automatic IS NOT NULL, EXISTS (SELECT 1 FROM _forwarded f WHERE f.message_id = m.id), "
         "coalesce((SELECT o.written_date FROM envelope e JOIN envelope_original o ON o.envelope_id = e.id "
-        "WHERE e.message_id = m.id ORDER BY e.id LIMIT 1), ''), "
+        "WHERE e.message_id = m.id ORDER BY e.id LIMIT 1), ''), m.defects, "
         "CASE WHEN EXISTS (SELECT 1 FROM _facts_only b WHERE b.message_id = m.id) THEN NULL "
         "ELSE substr(CASE x.text WHEN '' THEN x.quoted ELSE x.text END, 1, ?) END "
         "FROM json_each(?) w CROSS JOIN message m ON m.id = w.value LEFT JOIN thread t ON t.id = m.thread_id "
         "LEFT JOIN message_text x ON x.message_id = m.id WHERE m.author_address IS NOT NULL AND m.status = 'filed'",
         (LENGTH, ids),
     )
-    for message, author, subject, at, source, direction, automatic, forwarded, written, text in rows:
+    for message, author, subject, at, source, direction, automatic, forwarded, written, defects, text in rows:
         recipients = named.get(message, ())
         yield Letter(
             message,
@@ -140,7 +141,7 @@ def read(db: sqlite.Connection, messages: Sequence[int]) -> Iterator[Letter]:
             subject,
             read_time(at),
             dated=source != "received",
-            written=written,
+            written="" if DISPROVED.intersection(json.loads(defects)) else written,
             recipients=frozenset(address for address, _ in recipients),
             outside=frozenset(address for address, outside in recipients if outside),
             outgoing=is_outgoing(direction),

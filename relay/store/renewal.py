@@ -152,17 +152,24 @@ class Renewal(Replacing):
                 at_hand.setdefault(each.message, {})[each.envelope] = each.record
         sources: dict[int, Record] = {}
         for message, records in at_hand.items():
-            rows = self._db.execute("SELECT id, route FROM envelope WHERE message_id = ?", (message,)).fetchall()
+            rows = self._db.execute(
+                "SELECT id, route, evidence FROM envelope WHERE message_id = ?", (message,)
+            ).fetchall()
             ranked = sorted(
-                (identity.source_rank(records[i].route if i in records else route), i not in records, i)
-                for i, route in rows
+                (
+                    identity.source_rank(r.route, r.evidence) if (r := records.get(i)) else identity.source_rank(*by),
+                    r is None,
+                    i,
+                )
+                for i, *by in rows
             )
             _, absent, best = ranked[0]
             if absent or taken_back.is_cut(self._db, message):
                 continue
             kept_notes = notes.of_message(self._db, message)
             note = together(
-                record.note if (record := records.get(i)) else kept_notes.get(i, "") for i in sorted(i for i, _ in rows)
+                record.note if (record := records.get(i)) else kept_notes.get(i, "")
+                for i in sorted(i for i, *_ in rows)
             )
             kept, reason = self._kept(message) if len(records) < len(rows) else ((), "")
             if len(records) == len(rows):

@@ -1,0 +1,150 @@
+"""One message, however often and by whatever way it comes: one row, an envelope each. Never two mails in one row."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from mailbuilder import message
+from rereading_room import CAPTURE, Room
+
+WORDS = (
+    "Dear Bob,\n\nthank you for the offer of 14 May. We would take 120 pieces at 9.80 if you can deliver before the "
+    "end of June; please tell me whether that is possible.\n\nKind regards\nAnna"
+)
+
+
+def original(
+    text: str = WORDS, *, number: int = 1, at: str = "10:00:31", day: int = 2, to: str = "bob@example.org"
+) -> bytes:
+    return message(
+        from_="Anna Lee <anna@lead.example>",
+        to=to,
+        subject="Re: Offer",
+        text=text,
+        date=f"{('Mon', 'Tue', 'Wed')[day - 2]}, {day:02} Mar 2026 {at} +0000",
+        message_id=f"<offer-{number}@lead.example>",
+    )
+
+
+def forward(
+    by: str, note: str, text: str = WORDS, *, at: str = "10:00 AM", day: int = 2, to: str = "<bob@example.org>"
+) -> bytes:
+    name = ("Mon", "Tue", "Wed")[day - 2]
+    block = (
+        f"{note}\n\n---------- Forwarded message ---------\nFrom: Anna Lee <anna@lead.example>\n"
+        f"Date: {name}, Mar {day}, 2026 at {at}\nSubject: Re: Offer\nTo: {to}\n\n\n{text}\n"
+    )
+    return message(
+        from_=f"{by}@example.org", to=CAPTURE, subject="Fwd: Offer", text=block,
+        date="Mon, 02 Mar 2026 18:00:00 +0000", message_id=f"<fwd-{by}-{abs(hash(block))}@example.org>",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return room_of(tmp_path)
+
+
+def room_of(folder: Path, **options: bool) -> Room:
+    folder.mkdir(exist_ok=True)
+    room = Room(folder, **options)
+    for number, name in enumerate(("bob", "carl"), start=1):
+        room.sql("INSERT INTO staff (name) VALUES (?)", name)
+        room.sql("INSERT INTO staff_address (staff_id, address) VALUES (?, ?)", number, f"{name}@example.org")
+    return room
+
+
+def groups(room: Room) -> set[frozenset[str]]:
+    rows = room.rows("SELECT group_concat(vault_id) FROM envelope GROUP BY message_id")
+    return {frozenset(ids.split(",")) for (ids,) in rows}
+
+
+MANGLED = "> " + WORDS.replace("\n\n", "\n").replace("possible.", "possible\u00a0<https://lead.example/x>.").replace(
+    "\n", "\n> "
+)
+
+
+def test_a_forward_and_its_original_are_one_message_in_every_order_with_every_note(tmp_path: Path) -> None:
+    mails = [original(), forward("bob", "Please call her.", MANGLED.replace("> ", "")), forward("carl", "Too cheap!")]
+    for number, order in enumerate(permutations(mails)):
+        for together in (False, True):
+            room = room_of(tmp_path / f"{number}{together}")
+            if together:
+                room.file(*order)
+            else:
+                for each in order:
+                    room.file(each)
+            room.settle()
+            assert room.rows("SELECT id, internet_message_id, originated_at FROM message") == [
+                (1, "offer-1@lead.example", "2026-03-02T10:00:31.000Z")
+            ]
+            assert len(room.rows("SELECT 1 FROM envelope")) == 3
+            [(note,)] = room.rows("SELECT note FROM message_text")
+            assert sorted(note.split("\n\n")) == ["Please call her.", "Too cheap!"]
+            said = room.rows("SELECT s.name, n.note FROM envelope_note n JOIN envelope e ON e.id = n.envelope_id"
+                             " JOIN staff s ON s.id = e.staff_id ORDER BY 1")  # fmt: skip
+            assert said == [("bob", "Please call her."), ("carl", "Too cheap!")]
+            assert room.rows("SELECT 1 FROM _forwarded") == []
+            room.verify()
+            before = room.content()
+            room.again()
+            room.settle()
+            assert room.content() == before
+
+
+TRAPS = {
+    "a number corrected an hour later": (original(), forward("bob", "", WORDS.replace("120", "130"), at="11:00 AM")),
+    "the same at the same minute of the next day": (original(), forward("bob", "", day=3)),
+    "a word corrected within the minute": (original(), forward("bob", "", WORDS.replace("June", "July"))),
+    "a few words twice a day": (original("OK, thanks"), forward("bob", "", "OK, thanks", at="3:00 PM")),
+    "a few words within the minute to somebody else": (
+        original("OK, thanks", to="carl@example.org"), forward("bob", "", "OK, thanks")),
+    "the same text to another": (original(to="carl@example.org"), forward("bob", "", to="<bob@example.org>")),
+    "two mails": (original(number=1), original(number=2)),
+    "two forwards of two mails": (forward("bob", ""), forward("carl", "", at="10:07 AM")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_two_mails_never_become_one(tmp_path: Path, trap: str) -> None:
+    one, other = TRAPS[trap]
+    for number, order in enumerate(((one, other), (other, one))):
+        room = room_of(tmp_path / str(number))
+        room.file(*order[: 1 + number])
+        room.file(*order[1 + number :])
+        room.settle()
+        room.again()
+        room.settle()
+        assert len(groups(room)) == 2
+        room.verify()
+
+
+def test_a_few_words_are_joined_by_the_minute_and_who_got_them(room: Room) -> None:
+    room.file(forward("bob", "", "OK, thanks"))
+    room.file(original("OK, thanks"))
+    assert len(groups(room)) == 1
+
+
+def test_a_date_in_another_zone_is_the_same_if_the_text_is_long(room: Room) -> None:
+    room.file(original(), forward("bob", "", at="5:30 AM"))
+    assert len(groups(room)) == 1
+
+
+def test_a_forward_takes_one_original_and_no_second_one(room: Room) -> None:
+    room.file(forward("bob", ""), original(number=1), original(number=2))
+    room.settle()
+    assert sorted(map(len, groups(room))) == [1, 2]
+
+
+def test_where_only_facts_are_kept_the_texts_are_compared_out_of_the_vault(tmp_path: Path) -> None:
+    for number, order in enumerate(permutations((original(), forward("bob", "Call her.")))):
+        room = room_of(tmp_path / str(number), keeps_unknown=False)
+        for each in order:
+            room.file(each)
+        room.settle()
+        assert room.rows("SELECT id, internet_message_id FROM message") == [(1, "offer-1@lead.example")]
+        assert room.rows("SELECT text, note FROM message_text") == [("", "")]
+        assert room.rows("SELECT 1 FROM envelope_note") == []
+        room.verify()
