@@ -30,8 +30,9 @@ from relay.proof.resolver import Resolver
 from relay.store import senders
 from relay.store.logins import Logins
 
-MARGIN = 5.0
-"""Seconds beyond [dns] timeout: hashing a large body, and a look into the database."""
+MARGIN = 60.0
+"""Seconds beyond [dns] timeout: a look into the database, and hashing a large body, half a second for 25 MB, one message
+after the other. Clients wait ten minutes for this reply (RFC 5321 §4.5.3.2.6)."""
 
 ONE_TRACE = 1
 """Received fields with our own name that may be honest: a server before us may have it too. We add none ourselves."""
@@ -78,7 +79,7 @@ class Judging:
         decision = admission.malformed(head) or self._loop(handed, head)
         if decision is not None:
             return Judged(decision.reason, refusal=decision.refusal)
-        upstream = self._rules.upstream(handed.client.address)
+        upstream = self._rules.upstream(handed.client.address, handed.certificates)
         asked = Asked(
             handed.client.address,
             handed.client.name,

@@ -1,4 +1,4 @@
-"""Gathering: all that a mail's origin can prove, asked for at once, under one deadline.
+"""Gathering: all that a mail's origin can prove, asked of DNS at once, under one deadline.
 
 Decides nothing. What DNS does not answer in time is told as a fault, so that the decision can see whether it mattered;
 each part that is ready counts, whatever became of the others. Long bodies are hashed piece by piece between turns of
@@ -67,14 +67,15 @@ class Gatherer:
     async def gather(self, asked: Asked, now: datetime) -> Proof:
         """Everything, or as much as there was time for. Raises nothing that a stranger or DNS can bring about."""
         message = _Message(asked)
-        async with _Parts(self._timeout) as parts:
-            host = parts.add(self._resolver.host_name(asked.client))
-            sending = parts.add(self._spf(asked))
-            stating = parts.add(self._policy(asked.author))
-            keys = {name: parts.add(self._key(name)) for name in message.key_names}
-            bodies = {relaxed: parts.add(self._digest(message, relaxed)) for relaxed in message.body_forms}
+        async with _Parts(None) as hashing:  # our own work, which DNS's time must not cut off
+            bodies = {relaxed: hashing.add(self._digest(message, relaxed)) for relaxed in message.body_forms}
+            async with _Parts(self._timeout) as parts:
+                host = parts.add(self._resolver.host_name(asked.client))
+                sending = parts.add(self._spf(asked))
+                stating = parts.add(self._policy(asked.author))
+                keys = {name: parts.add(self._key(name)) for name in message.key_names}
         found = {name: _done(task, None) for name, task in keys.items()}
-        digests = {relaxed: _done(task, None) for relaxed, task in bodies.items()}
+        digests = {relaxed: task.result() for relaxed, task in bodies.items()}
         at, stated, unknown = _done(stating, ("", None, True))
         signatures = []
         for claim in message.claims:
@@ -205,11 +206,11 @@ class _Message:
     def digesting(self, relaxed: bool) -> Generator[None, None, bytes]:
         return body_digesting(self._content, self._start, relaxed=relaxed)
 
-    def signature(self, claim: dkim.Claim, key: PublicKey | None, digest: bytes | None, now: datetime) -> Signature:
-        """What one signature is worth. `key`, `digest`: None where there was no answer, or no time."""
+    def signature(self, claim: dkim.Claim, key: PublicKey | None, digest: bytes, now: datetime) -> Signature:
+        """What one signature is worth. `key`: None where there was no answer."""
         if not self._heading.proper:
             return dkim.unanswered(claim, Result.PERMERROR, "header-improper")
-        if key is None or digest is None:
+        if key is None:
             found = dkim.unanswered(claim, Result.TEMPERROR, "no-answer")
         else:
             found = dkim.judge(claim, key, self.fields, lambda _: digest, now)
@@ -217,7 +218,7 @@ class _Message:
             found = replace(found, signed_at=self._heading.date)
         return found
 
-    def sealed(self, keys: dict[str, PublicKey | None], digests: dict[bool, bytes | None], now: datetime) -> Arc:
+    def sealed(self, keys: dict[str, PublicKey | None], digests: dict[bool, bytes], now: datetime) -> Arc:
         """What the ARC chain is worth."""
         if self._chain is None:
             return Arc()
@@ -225,18 +226,16 @@ class _Message:
             return Arc(Result.FAIL)
         newest = self._chain.sets[-1]
         digest = digests[newest.message.relaxed_body]
-        found = arc.judge(self._chain, keys, self.fields, lambda _: digest or b"", now)
-        if digest is None:
-            found = replace(found, result=Result.TEMPERROR)
+        found = arc.judge(self._chain, keys, self.fields, lambda _: digest, now)
         if found.sealed_at is None and dkim.dates(newest.message):
             found = replace(found, sealed_at=self._heading.date)
         return found
 
 
 class _Parts:
-    """Tasks that share one deadline: at the end each is done, or was cancelled."""
+    """Tasks that share one deadline, or none: at the end each is done, or was cancelled."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -250,7 +249,8 @@ class _Parts:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            await asyncio.wait(self._tasks, timeout=self._timeout)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self._timeout)
         finally:
             for task in self._tasks:
                 task.cancel()
