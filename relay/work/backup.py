@@ -18,6 +18,7 @@ from pathlib import Path
 from relay import __version__, sqlite
 from relay.lock import Lock, Taken
 from relay.mail.envelope import VaultId
+from relay.store.accounts import place as accounts_place
 from relay.store.connection import open_store
 from relay.store.lineage import COPY, marks
 from relay.vault.copying import copy_segment, erased_in
@@ -28,10 +29,12 @@ from relay.work.manifest import (
     NAME,
     SEGMENTS,
     BackupError,
+    FileCopy,
     Manifest,
     SegmentCopy,
     StoreCopy,
     becoming,
+    copy_file,
     digest,
     read_manifest,
     remove_others,
@@ -91,13 +94,14 @@ def backup(
         now = datetime.now(UTC)
         stamp = now.strftime("%Y%m%dT%H%M%S.%fZ")
         copy = _copy_store(store, folder, f"relay-{stamp}.db", progress)
+        accounts = _copy_accounts(accounts_place(vault), folder, f"accounts-{stamp}.json")
         at("backup.store_copied")
         found = _copy_vault(vault, folder, before, stamp, check=check, progress=progress, at=at)
         dropped = _missing(before, found.copies, now - timedelta(seconds=keep))
         at("backup.vault_copied")
         # Those that only the backup has stand in their place, before the younger ones.
         vault_copies = tuple(sorted((*dropped, *found.copies), key=lambda each: (each.name[9:], each.name)))
-        manifest = Manifest(now.isoformat(timespec="seconds"), __version__, copy, vault_copies)
+        manifest = Manifest(now.isoformat(timespec="seconds"), __version__, copy, vault_copies, accounts)
         sync_folder(folder / SEGMENTS)
         sync_folder(folder)
         write_manifest(folder, manifest)
@@ -165,6 +169,15 @@ def _copy_store(store: Path, folder: Path, name: str, progress: Progress) -> Sto
     return StoreCopy(
         name, size, sha256, schema, mark.feed_id, mark.sequences.get("change", 0), str(mark.filed_up_to or ""), messages
     )
+
+
+def _copy_accounts(source: Path, folder: Path, name: str) -> FileCopy | None:
+    """The secrets of our people, which go by the staff.id of the database: copied after it. None: there are none."""
+    if not source.exists():
+        return None
+    with becoming(folder / name) as part:
+        sha256 = copy_file(source, part)
+        return FileCopy(name, part.stat().st_size, sha256)
 
 
 @dataclass(slots=True)

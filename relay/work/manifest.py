@@ -28,7 +28,9 @@ NAME = "manifest.json"
 LOCK = "backup.lock"
 SEGMENTS = "vault"
 
-_OURS = re.compile(r"relay-[0-9TZ.]+\.db|[0-9a-f]{8}-[0-9]{6,9}(\.growing-[0-9TZ.]+)?\.db|manifest\.json")
+_OURS = re.compile(
+    r"relay-[0-9TZ.]+\.db|accounts-[0-9TZ.]+\.json|[0-9a-f]{8}-[0-9]{6,9}(\.growing-[0-9TZ.]+)?\.db|manifest\.json"
+)
 _UNFINISHED = re.compile(rf"({_OURS.pattern})\.part(-wal|-shm|-journal)?")
 
 CHUNK = 1 << 20
@@ -70,6 +72,15 @@ class SegmentCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class FileCopy:
+    """A file that is copied as it is: `accounts.json`, which lies in the vault's folder."""
+
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One backup. `made_at`: when relay.db was copied, UTC; `program`: the version that made it."""
 
@@ -77,6 +88,7 @@ class Manifest:
     program: str
     store: StoreCopy
     vault: tuple[SegmentCopy, ...]
+    accounts: FileCopy | None = None
 
     def encode(self) -> bytes:
         form = {
@@ -96,7 +108,8 @@ class Manifest:
     @property
     def files(self) -> set[str]:
         """The files that belong to the backup, as paths in its folder."""
-        return {self.store.file, *(segment.file for segment in self.vault)}
+        accounts = () if self.accounts is None else (self.accounts.file,)
+        return {self.store.file, *accounts, *(segment.file for segment in self.vault)}
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -115,6 +128,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             form["program"],
             StoreCopy(**form["store"]),
             tuple(SegmentCopy(**segment) for segment in form["vault"]),
+            FileCopy(**form["accounts"]) if form.get("accounts") else None,
         )
     except (ValueError, TypeError, KeyError) as error:
         raise BackupError(f"{path}: this is no manifest of a backup ({error}); take another backup") from error

@@ -22,6 +22,7 @@ from pathlib import Path
 from relay import sqlite
 from relay.lock import Lock, Taken
 from relay.store import migrations
+from relay.store.accounts import place as accounts_place
 from relay.store.lineage import Mark, begin_new_feed, marks, note_file, read_mark, write_mark
 from relay.vault.copying import whole
 from relay.vault.segment import UNFINISHED_RESTORE, make_folder, segments, sync_folder
@@ -171,6 +172,9 @@ def _stage_vault(manifest: Manifest, folder: Path, vault: Path, progress: Progre
             _copy_proved(folder / each.file, part, each.sha256, progress)
             if not whole(part):
                 raise BackupError(f"{folder / each.file}: damaged; restore another backup")
+    if manifest.accounts is not None:
+        with becoming(accounts_place(staged)) as part:
+            _copy_proved(folder / manifest.accounts.file, part, manifest.accounts.sha256, progress)
     sync_folder(staged)
 
 
@@ -225,8 +229,9 @@ def _nobody_has(store: Path) -> None:
 
 
 def _set_vault_aside(vault: Path, aside: Path) -> Path | None:
-    """Move the segments, with their logs, into a folder beside them."""
+    """Move the segments, with their logs, and the file of accounts into a folder beside them."""
     old = [path for each in segments(vault) for path in _trio(each.path) if path.exists()]
+    old += [path for path in (accounts_place(vault),) if path.exists()]
     if not old:
         return None
     aside.mkdir(mode=0o700, exist_ok=True)
