@@ -13,14 +13,14 @@ from relay.cli.command import Command, answer, as_json, say
 from relay.cli.opened import configuration
 
 if TYPE_CHECKING:
-    from relay.doctor.examination import Patient
     from relay.doctor.finding import Finding
+    from relay.doctor.patient import Patient
 
 
 @click.command(cls=Command)
 @as_json
 @click.option("--no-network", is_flag=True, help="Ask nothing of DNS and of other hosts.")
-@click.option("--no-mail", is_flag=True, help="Send no test mail through the front door.")
+@click.option("--no-mail", is_flag=True, help="Send no mail through the front door, neither a forged nor an honest one.")
 @click.option("--dns", is_flag=True, help="Only print the DNS records to publish.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool, no_network: bool, no_mail: bool, dns: bool) -> None:
@@ -34,9 +34,10 @@ def doctor(context: click.Context, as_json: bool, no_network: bool, no_mail: boo
     from relay.cli.ownership import become_owner
     from relay.cli.terminal import screen
     from relay.doctor import zone
-    from relay.doctor.examination import Patient, as_root, examine
+    from relay.doctor.examination import as_root, examine
     from relay.doctor.finding import status
     from relay.doctor.looking import interface_addresses
+    from relay.doctor.patient import Patient
 
     read = configuration(context, as_owner=False)  # keys are root's
     settings = read.settings
@@ -48,7 +49,7 @@ def doctor(context: click.Context, as_json: bool, no_network: bool, no_mail: boo
         else:
             say(zone_lines(records)[1:])
         return
-    patient = Patient(settings, read.file, datetime.now(UTC), network=not no_network)
+    patient = Patient(settings, read.file, datetime.now(UTC), network=not no_network, mail=not no_mail)
     rooted = as_root(patient)
     become_owner(settings)
     found: list[Finding] = []
@@ -75,8 +76,8 @@ def _through_the_door(context: click.Context, patient: Patient) -> Finding:
     from relay import sqlite
     from relay.cli.forgetting import finish
     from relay.cli.opened import store
-    from relay.doctor.examination import follow, hand_over
     from relay.doctor.finding import warning
+    from relay.doctor.front import follow, hand_over
     from relay.store.opening import StoreError
     from relay.work.forgetting import forget
 

@@ -117,7 +117,7 @@ def forged(place: str, reply: str, of: str) -> Finding:
         return ok("forged", f"{of} is refused ({reply[:9].rstrip()})")
     if reply.startswith("250"):
         return error("forged", f"{of} was TAKEN at {place} as {_id(reply)}",
-                     f"bcc-relay explain {_id(reply)}    # which rule let it in?")  # fmt: skip
+                     f"bcc-relay explain {_id(reply)}; bcc-relay forget {_id(reply)}")  # fmt: skip
     if reply.startswith("4"):
         return warning("forged", f"whether {of} is taken could not be decided: {reply[:120]}", "see the check resolver")
     return unseen("forged", f"{of} could not be tried: {reply[4:120]}")

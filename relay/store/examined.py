@@ -11,9 +11,6 @@ from relay.store.accounts import HERE
 PEOPLE = 500
 """Addresses of our people that are looked at."""
 
-RECENT = 5000
-"""The newest messages, among which openly written personal addresses are looked for."""
-
 
 def our_people(db: sqlite.Connection) -> list[tuple[int, str, str]]:
     """(staff.id, name, address) of who has not left."""
@@ -27,15 +24,13 @@ def our_people(db: sqlite.Connection) -> list[tuple[int, str, str]]:
 def seen_openly(db: sqlite.Connection) -> list[tuple[int, str, str]]:
     """(staff.id, name, when) of those whose personal address stood in To or Cc of recent mail, the last time."""
     query = """
-        WITH recent AS (SELECT id FROM message WHERE id > (SELECT max(id) FROM message) - ?
-                        AND defects LIKE '%"personal-address-visible"%')
         SELECT staff.id, staff.name, max(envelope.received_at)
-        FROM recent JOIN envelope ON envelope.message_id = recent.id
-        JOIN envelope_owner owner ON owner.envelope_id = envelope.id
+        FROM envelope_owner owner JOIN envelope ON envelope.id = owner.envelope_id
         JOIN staff ON staff.id = owner.staff_id
-        GROUP BY staff.id ORDER BY staff.id
+        WHERE owner.seen = 1
+        GROUP BY staff.id ORDER BY staff.id LIMIT ?
     """
-    return [(int(id_), str(name or ""), str(when)) for id_, name, when in db.execute(query, (RECENT,))]
+    return [(int(id_), str(name or ""), str(when)) for id_, name, when in db.execute(query, (PEOPLE,))]
 
 
 def outcome(db: sqlite.Connection, vault_id: VaultId) -> tuple[str, list[int]] | None:
