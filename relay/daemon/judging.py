@@ -31,8 +31,8 @@ from relay.store import senders
 from relay.store.logins import Logins
 
 MARGIN = 60.0
-"""Seconds beyond [dns] timeout: a look into the database, and hashing a large body, half a second for 25 MB, one message
-after the other. Clients wait ten minutes for this reply (RFC 5321 §4.5.3.2.6)."""
+"""Seconds beyond [dns] timeout: a look into the database, and hashing a large body, half a second for 25 MB, one
+message after the other. Clients wait ten minutes for this reply (RFC 5321 §4.5.3.2.6)."""
 
 ONE_TRACE = 1
 """Received fields with our own name that may be honest: a server before us may have it too. We add none ourselves."""
