@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dns_stub import NameServer
 from running import Relay
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,16 +20,18 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    relay = Relay(
-        tmp_path_factory.mktemp("company") / "relay", '[admission]\nnetworks = ["127.0.0.1/32"]\n',
-        domains=("example.org", "example-two.example"),
-    )  # fmt: skip
-    company = Company(relay)
-    try:
-        yield company
-        relay.verify()
-    finally:
-        company.close()
+    with NameServer() as dns:
+        relay = Relay(
+            tmp_path_factory.mktemp("company") / "relay",
+            f'[admission]\nnetworks = ["127.0.0.1/32"]\n[dns]\nservers = ["{dns.place}"]\n',
+            domains=("example.org", "example-two.example"),
+        )
+        company = Company(relay)
+        try:
+            yield company
+            relay.verify()
+        finally:
+            company.close()
 
 
 @pytest.fixture
