@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @as_json
 @click.option("--no-network", is_flag=True, help="Ask nothing of DNS and of other hosts.")
-@click.option("--no-mail", is_flag=True, help="Send no mail through the front door, neither a forged nor an honest one.")
+@click.option("--no-mail", is_flag=True, help="Send no mail through the front door, neither forged nor honest.")
 @click.option("--dns", is_flag=True, help="Only print the DNS records to publish.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool, no_network: bool, no_mail: bool, dns: bool) -> None:
