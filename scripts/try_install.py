@@ -214,6 +214,24 @@ def halves() -> None:
     run("systemctl", "reload", UNIT, ok=True)
 
 
+def from_one_service() -> None:
+    """As it was when one service did all: the next installation makes two of it."""
+    unit, filer = (Path("/etc/systemd/system") / name for name in (UNIT, FILER))
+    run("systemctl", "stop", UNIT, ok=True)
+    filer.unlink()
+    old = unit.read_text().replace(" --only accept", "").replace(f" {FILER}", "")
+    unit.write_text(old.replace("SystemCallErrorNumber", "SystemCallFilter=setpriority\nSystemCallErrorNumber"))
+    run("systemctl", "daemon-reload", ok=True)
+    run("systemctl", "start", UNIT, ok=True)
+    filed = count()
+    send(92)
+    until(lambda: count() == filed + 1, "one service does all")
+    run("sh", "/src/scripts/install", ok=True)
+    must((active(), active(FILER)) == ("active", "active"), "an upgrade makes two services of one")
+    send(93)
+    until(lambda: count() == filed + 2, "which do the same")
+
+
 def life() -> None:
     """What systemd does for it."""
     before = main_pid()
@@ -308,6 +326,7 @@ def installer() -> None:
     rights()
     halves()
     life()
+    from_one_service()
     config = Path("/etc/bcc-relay/bcc-relay.toml")
     config.write_text(config.read_text() + "# edited\n")
     next_version(Path("/next"), "9.9.1", schema=SLOW)
