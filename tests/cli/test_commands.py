@@ -15,9 +15,9 @@ from mailbuilder import message
 @pytest.fixture
 def office(relay):
     """A relay with Bob as staff, Anna as lead 1 with a deal, and three mails: out, in as a forward, and from a stranger."""
-    relay.run("staff", "add", "Bob Baker", "bob@example.org")
-    assert relay.run("lead", "add", "Anna Lindqvist", "anna@lead.example", "--external-id", "A-1") == "1\n"
-    assert relay.run("deal", "add", "anna@lead.example", "New hall", "--external-id", "D-9") == "1\n"
+    relay.say("staff", "add", "Bob Baker", "bob@example.org")
+    assert relay.say("lead", "add", "Anna Lindqvist", "anna@lead.example", "--external-id", "A-1") == "1\n"
+    assert relay.say("deal", "add", "anna@lead.example", "New hall", "--external-id", "D-9") == "1\n"
     incoming = message(
         "Anna Lindqvist <anna@lead.example>",
         "bob@example.org",
@@ -42,7 +42,7 @@ def office(relay):
 
 
 def test_a_mail_travels_from_smtp_to_the_timeline(office):
-    page = office.run("timeline", "anna@lead.example")
+    page = office.say("timeline", "anna@lead.example")
     lines = page.splitlines()
     assert lines[0] == "Anna Lindqvist · lead 1 · open"
     [out] = [line for line in lines if line.startswith("→")]
@@ -54,31 +54,31 @@ def test_a_mail_travels_from_smtp_to_the_timeline(office):
     assert "1 attachment: offer.pdf" in page
     assert lines.index(out) < lines.index(into), "newest first"
     for named in ("1", "ext:A-1", "ANNA@lead.example", "anna+x@lead.example"):
-        assert office.run("timeline", named).splitlines()[0] == lines[0]
+        assert office.say("timeline", named).splitlines()[0] == lines[0]
 
 
 def test_json_has_the_column_names_of_the_view(office):
-    rows = json.loads(office.run("timeline", "1", "--json"))
+    rows = json.loads(office.say("timeline", "1", "--json"))
     columns = [row[0] for row in office.sql("SELECT name FROM pragma_table_info('lead_timeline')")]
     assert [list(row) for row in rows] == [columns, columns]
-    waiting = json.loads(office.run("unresolved", "--json"))
+    waiting = json.loads(office.say("unresolved", "--json"))
     assert list(waiting[0]) == [
         row[0] for row in office.sql("SELECT name FROM pragma_table_info('unresolved_message')")
     ]
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(office):
-    whole = json.loads(office.run("timeline", "1", "--json"))
-    first = json.loads(office.run("timeline", "1", "--json", "--limit", "1"))
-    second = json.loads(office.run("timeline", "1", "--json", "--limit", "1", "--before", str(first[0]["message_id"])))
-    third = json.loads(office.run("timeline", "1", "--json", "--before", str(second[0]["message_id"])))
+    whole = json.loads(office.say("timeline", "1", "--json"))
+    first = json.loads(office.say("timeline", "1", "--json", "--limit", "1"))
+    second = json.loads(office.say("timeline", "1", "--json", "--limit", "1", "--before", str(first[0]["message_id"])))
+    third = json.loads(office.say("timeline", "1", "--json", "--before", str(second[0]["message_id"])))
     assert first + second + third == whole
-    assert json.loads(office.run("timeline", "1", "--json", "--before", "2026-03-02")) == second
-    assert f"--before {first[0]['message_id']}" in office.run("timeline", "1", "--limit", "1")
+    assert json.loads(office.say("timeline", "1", "--json", "--before", "2026-03-02")) == second
+    assert f"--before {first[0]['message_id']}" in office.say("timeline", "1", "--limit", "1")
 
 
 def test_show_reads_like_a_letter(office):
-    page = office.run("show", "<o@example.org>")
+    page = office.say("show", "<o@example.org>")
     assert page.startswith("Offer\n")
     for told in (
         "From:",
@@ -92,10 +92,10 @@ def test_show_reads_like_a_letter(office):
         office.ids[0],
     ):
         assert told in page, page
-    forwarded = office.run("show", office.ids[1])
+    forwarded = office.say("show", office.ids[1])
     assert "Note of the colleague who forwarded it:" in forwarded
     assert "for the file" in forwarded
-    found = json.loads(office.run("show", office.ids[0], "--json"))
+    found = json.loads(office.say("show", office.ids[0], "--json"))
     assert found["leads"][0]["lead_id"] == 1
     assert found["parts"][0]["filename"] == "offer.pdf"
 
@@ -104,7 +104,7 @@ def test_raw_gives_exactly_the_octets_received(office):
     for vault_id, mail in zip(office.ids, office.mails, strict=True):
         done = subprocess.run(office.command("raw", vault_id), capture_output=True, check=True)
         assert done.stdout == mail
-    assert "was accepted once" in office.run("raw", "<o@example.org>", "--envelope", "2", status=1)
+    assert "was accepted once" in office.say("raw", "<o@example.org>", "--envelope", "2", status=1)
 
 
 def test_raw_does_nothing_to_a_terminal(office):
@@ -122,53 +122,53 @@ def test_raw_does_nothing_to_a_terminal(office):
 
 
 def test_search_finds_words_and_fields(office):
-    office.run("search", "--rebuild")
-    assert "Offer" in office.run("search", "zebra")
-    assert "nothing found" in office.run("search", "zebra", "from:anna")
-    assert json.loads(office.run("search", "from:anna", "--json"))[0]["subject"] == "A hall"
-    assert office.run("search", "before:yesterwhen", status=1).count("\n") == 1
+    office.say("search", "--rebuild")
+    assert "Offer" in office.say("search", "zebra")
+    assert "nothing found" in office.say("search", "zebra", "from:anna")
+    assert json.loads(office.say("search", "from:anna", "--json"))[0]["subject"] == "A hall"
+    assert office.say("search", "before:yesterwhen", status=1).count("\n") == 1
 
 
 def test_what_a_stranger_writes_cannot_reach_the_terminal(office):
     for command in (["unresolved"], ["show", office.ids[2]], ["search", "new"]):
         if command[0] == "search":
-            office.run("search", "--rebuild")
-        page = office.run(*command)
+            office.say("search", "--rebuild")
+        page = office.say(*command)
         assert "\x1b" not in page
         assert "\x07" not in page
         assert "Hello" in page
 
 
 def test_unresolved_mail_becomes_a_lead_in_one_command(office):
-    assert "carl@stranger.example" in office.run("unresolved")
-    [waiting] = json.loads(office.run("unresolved", "list", "--json"))
-    told = office.run("lead", "add", "--from", str(waiting["message_id"]))
+    assert "carl@stranger.example" in office.say("unresolved")
+    [waiting] = json.loads(office.say("unresolved", "list", "--json"))
+    told = office.say("lead", "add", "--from", str(waiting["message_id"]))
     assert told.startswith("2\n")
     assert "1 message found: bcc-relay timeline 2" in told
     assert "lead 2 is" in told
     assert "carl@stranger.example" in told
-    assert "nothing waits" in office.run("unresolved")
-    assert "Hello" in office.run("timeline", "carl@stranger.example")
+    assert "nothing waits" in office.say("unresolved")
+    assert "Hello" in office.say("timeline", "carl@stranger.example")
 
 
 def test_a_person_s_word_beats_the_rules(office):
-    [waiting] = json.loads(office.run("unresolved", "--json"))
+    [waiting] = json.loads(office.say("unresolved", "--json"))
     number = str(waiting["message_id"])
-    office.run("attach", number, "1", "--deal", "ext:D-9")
-    rows = json.loads(office.run("timeline", "1", "--json"))
+    office.say("attach", number, "1", "--deal", "ext:D-9")
+    rows = json.loads(office.say("timeline", "1", "--json"))
     assert {row["message_id"]: row["reason"] for row in rows}[waiting["message_id"]] == "person"
-    assert "deal: New hall" in office.run("timeline", "1")
-    office.run("detach", number, "1")
-    assert len(json.loads(office.run("timeline", "1", "--json"))) == 2
-    office.run("unresolved", "dismiss", number)
-    assert "nothing waits" in office.run("unresolved")
-    assert "was dismissed before" in office.run("unresolved", "dismiss", number)
+    assert "deal: New hall" in office.say("timeline", "1")
+    office.say("detach", number, "1")
+    assert len(json.loads(office.say("timeline", "1", "--json"))) == 2
+    office.say("unresolved", "dismiss", number)
+    assert "nothing waits" in office.say("unresolved")
+    assert "was dismissed before" in office.say("unresolved", "dismiss", number)
     actions = [row[0] for row in office.sql("SELECT action FROM audit WHERE subject_kind = 'message' ORDER BY id")]
     assert actions == ["attach", "detach", "dismiss"]
 
 
 def test_a_whole_thread_is_attached_at_once(relay):
-    relay.run("lead", "add", "Dora")
+    relay.say("lead", "add", "Dora")
     ids = relay.send(
         message(to="x@one.example", message_id="<1@example.org>", subject="Plan"),
         message(
@@ -179,36 +179,36 @@ def test_a_whole_thread_is_attached_at_once(relay):
         ),
     )
     relay.filed(*ids)
-    relay.run("attach", ids[0], "1", "--thread")
-    assert len(json.loads(relay.run("timeline", "1", "--json"))) == 2
+    relay.say("attach", ids[0], "1", "--thread")
+    assert len(json.loads(relay.say("timeline", "1", "--json"))) == 2
 
 
 def test_more_addresses_bring_old_mail(office):
-    assert "1 message found" in office.run("lead", "address", "add", "1", "carl@stranger.example")
-    assert "already" in office.run("lead", "address", "add", "1", "carl@stranger.example")
-    assert len(json.loads(office.run("timeline", "1", "--json"))) == 3
+    assert "1 message found" in office.say("lead", "address", "add", "1", "carl@stranger.example")
+    assert "already" in office.say("lead", "address", "add", "1", "carl@stranger.example")
+    assert len(json.loads(office.say("timeline", "1", "--json"))) == 3
 
 
 def test_lists_and_pages_of_people(office):
-    assert "Bob Baker" in office.run("staff", "list")
-    assert "older: bcc-relay staff list --before 1" in office.run("staff", "list", "--limit", "1")
-    assert json.loads(office.run("staff", "list", "--json"))[0]["addresses"] == ["bob@example.org"]
-    office.run("staff", "leave", "bob baker")
-    assert "(left)" in office.run("staff", "list")
-    assert "has left already" in office.run("staff", "leave", "Bob Baker")
-    assert "Anna Lindqvist" in office.run("lead", "list")
-    shown = office.run("lead", "show", "ext:A-1")
+    assert "Bob Baker" in office.say("staff", "list")
+    assert "older: bcc-relay staff list --before 1" in office.say("staff", "list", "--limit", "1")
+    assert json.loads(office.say("staff", "list", "--json"))[0]["addresses"] == ["bob@example.org"]
+    office.say("staff", "leave", "bob baker")
+    assert "(left)" in office.say("staff", "list")
+    assert "has left already" in office.say("staff", "leave", "Bob Baker")
+    assert "Anna Lindqvist" in office.say("lead", "list")
+    shown = office.say("lead", "show", "ext:A-1")
     assert "1  New hall  open" in shown
     assert "2 messages" in shown
-    assert json.loads(office.run("lead", "show", "1", "--json"))["addresses"] == ["anna@lead.example"]
-    assert "New hall" in office.run("deal", "list", "--lead", "1")
-    assert json.loads(office.run("deal", "list", "--json", "--before", "1")) == []
+    assert json.loads(office.say("lead", "show", "1", "--json"))["addresses"] == ["anna@lead.example"]
+    assert "New hall" in office.say("deal", "list", "--lead", "1")
+    assert json.loads(office.say("deal", "list", "--json", "--before", "1")) == []
 
 
 def test_a_colleague_with_a_lead_s_address_is_pointed_out(office):
-    told = office.run("staff", "add", "Carl", "anna@lead.example")
+    told = office.say("staff", "add", "Carl", "anna@lead.example")
     assert "note: anna@lead.example is an address of lead 1 too" in told
-    assert "staff-address: not so" in office.run("verify", status=1)
+    assert "staff-address: not so" in office.say("verify", status=1)
     office.sql("DELETE FROM staff_address WHERE address = 'anna@lead.example'")  # or `verify` goes on saying so
 
 
@@ -228,7 +228,7 @@ def test_what_is_not_there_is_answered_in_one_line_with_what_to_do(office):
         (["staff", "leave", "Bob Bakker"], "did you mean Bob Baker?"),
         (["attach", "1", "1", "--deal", "9"], "no deal"),
     ]:
-        told = office.run(*words, status=1)
+        told = office.say(*words, status=1)
         assert told.startswith("bcc-relay: ")
         assert told.count("\n") == 1
         assert said in told
@@ -236,25 +236,25 @@ def test_what_is_not_there_is_answered_in_one_line_with_what_to_do(office):
 
 def test_status_tells_that_all_is_well_and_that_it_is_not(relay):
     relay.filed(*relay.send(message()))
-    page = relay.run("status")
+    page = relay.say("status")
     assert page.startswith("OK: backlog 0, last capture ")
-    assert json.loads(relay.run("status", "--json"))["messages"] == 1
+    assert json.loads(relay.say("status", "--json"))["messages"] == 1
     relay.stop()
-    assert relay.run("status", status=2).startswith("CRITICAL: no mail is accepted: start `bcc-relay serve`")
+    assert relay.say("status", status=2).startswith("CRITICAL: no mail is accepted: start `bcc-relay serve`")
 
 
 def test_file_files_what_is_accepted_while_no_daemon_files(relay_running):
     relay = relay_running(start=False)
     relay.start("--only", "accept")
     relay.send(message(), message(to="x@y.example"))
-    assert json.loads(relay.run("status", "--json", status=None))["backlog"] == 2
-    assert "2 mails filed" in relay.run("file")
-    assert "0 mails filed" in relay.run("file")
-    assert "Offer" in relay.run("search", "offer")
+    assert json.loads(relay.say("status", "--json", status=None))["backlog"] == 2
+    assert "2 mails filed" in relay.say("file")
+    assert "0 mails filed" in relay.say("file")
+    assert "Offer" in relay.say("search", "offer")
     relay.stop()
     relay.start()
     relay.filed(*relay.send(message()))  # the filer is at work: it has its lock
-    assert "files by itself" in relay.run("file", status=1)
+    assert "files by itself" in relay.say("file", status=1)
 
 
 def test_sigterm_ends_with_status_zero_and_leaves_nothing_behind(relay):
