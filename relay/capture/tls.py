@@ -40,6 +40,7 @@ class _Pair:
 
     plain: ssl.SSLContext
     asking: ssl.SSLContext | None
+    not_before: datetime
     not_after: datetime
     names: tuple[str, ...]
 
@@ -77,6 +78,11 @@ class Certificate:
     def not_after(self) -> float | None:
         """When the certificate in use expires, seconds since 1970; None without one."""
         return None if self._pair is None else self._pair.not_after.timestamp()
+
+    @property
+    def not_before(self) -> float | None:
+        """When it began, likewise."""
+        return None if self._pair is None else self._pair.not_before.timestamp()
 
     @property
     def configured(self) -> bool:
@@ -159,7 +165,7 @@ def _load(certificate: Path, key: Path, client_ca: Path | None, *, asking: bool)
         )
     except x509.ExtensionNotFound:
         names = ()
-    return _Pair(plain, other, first.not_valid_after_utc, names)
+    return _Pair(plain, other, first.not_valid_before_utc, first.not_valid_after_utc, names)
 
 
 def _context(certificate: Path, key: Path) -> ssl.SSLContext:

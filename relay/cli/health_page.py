@@ -106,6 +106,9 @@ def _facts(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]
     yield "Vault", found["vault"] + (f", {octets(size)} in {many(found['vault_segments'], 'file')}" if size else "")
     if found["disk_free"] is not None:
         yield "Disk free", octets(found["disk_free"])
+    for daemon in found["daemons"]:
+        if daemon["certificate_until"]:
+            yield "Certificate", f"until {datetime.fromtimestamp(daemon['certificate_until']).astimezone():%Y-%m-%d}"
     for number, sentence in enumerate(found["not_seen"]):
         yield "Not seen" if not number else "", sentence
 

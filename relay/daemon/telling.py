@@ -122,6 +122,9 @@ class Telling:
             commit_seconds=vault.commits.seconds,
             commit_failures=vault.commit_failures,
             commit_trouble=str(vault.trouble or ""),
+            certificate_from=self._server.certificate.not_before or 0.0,
+            certificate_until=self._server.certificate.not_after or 0.0,
+            certificate_trouble=self._server.certificate.trouble[:500],
             commit_waits=vault.stalled(),
             memory=self._server.memory_held + self._server.memory_reserved,
         )

@@ -65,6 +65,11 @@ class Figures:
     """Octets of mail in memory, reserved for mail to come included."""
     places: Mapping[str, int] = field(default_factory=dict)
     """Where it listens, as the log says it ('192.0.2.1:25', 'tls:...', 'lmtp:...'), each with a 1."""
+    certificate_from: float = 0.0
+    certificate_until: float = 0.0
+    """When the certificate of TLS begins and expires, 0.0 without one."""
+    certificate_trouble: str = ""
+    """Why the certificate that is there cannot be used, '' when it can."""
     restarts: Mapping[str, int] = field(default_factory=dict)
     """Of the processes beside the daemon, by name."""
     restarts_recent: Mapping[str, int] = field(default_factory=dict)

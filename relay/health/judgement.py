@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from relay.config.settings import Health
@@ -31,6 +31,9 @@ RESTARTS_WARNING = 3
 
 DNS_WARNING = 3
 """Mails that are put off in an hour since DNS did not answer: one may be the sender's name server, three are ours."""
+
+CERTIFICATE_WARNING = 14 * 86400.0
+"""Seconds before its end at which a certificate should have been renewed: programs do it 30 days before."""
 
 COMMIT_CRITICAL = 30.0
 """Seconds that a commit of the vault may take: clients wait for it, and give up after minutes."""
@@ -59,7 +62,7 @@ def judge(found: Mapping[str, Any], limits: Health, now: datetime) -> Judgement:
     _work(found, told)
     _waiting(found, limits, now, told)
     _room(found, limits, told)
-    _processes(found, told)
+    _processes(found, now, told)
     return told
 
 
@@ -104,7 +107,7 @@ def _room(found: Mapping[str, Any], limits: Health, told: Judgement) -> None:
         told.warning.append(f"the write-ahead log has {octets(found['wal_size'])}: {ask}")
 
 
-def _processes(found: Mapping[str, Any], told: Judgement) -> None:
+def _processes(found: Mapping[str, Any], now: datetime, told: Judgement) -> None:
     for daemon in found["daemons"]:
         if daemon["commit_trouble"]:
             told.critical.append(f"accepted mail cannot be kept: {daemon['commit_trouble']}")
@@ -117,9 +120,31 @@ def _processes(found: Mapping[str, Any], told: Judgement) -> None:
             told.warning.append(
                 f"DNS did not answer for {put_off:,} of the last hour's mail, which was put off: see [dns] servers"
             )
+        _certificate(daemon, now, told)
         for name, count in daemon["restarts_recent"].items():
             if count >= RESTARTS_WARNING:
                 told.warning.append(f"the {name} died {count} times in an hour: see {name}.died in the log")
+
+
+def _certificate(daemon: Mapping[str, Any], now: datetime, told: Judgement) -> None:
+    """One that expires locks out colleagues who log in, and servers that insist on TLS."""
+    until, trouble = daemon["certificate_until"], daemon["certificate_trouble"]
+    early = min(CERTIFICATE_WARNING, (until - daemon["certificate_from"]) / 4)  # some are made for six days
+    left = until - now.timestamp()
+    if trouble:
+        unusable = f"the certificate cannot be used: {trouble}"
+        if until and left > 0:
+            told.warning.append(f"{unusable}; the one before serves until {_day(until)}")
+        else:
+            told.critical.append(f"{unusable}; there is no TLS")
+    elif until and left <= 0:
+        told.critical.append(f"the certificate expired on {_day(until)}: renew the files of [tls]")
+    elif until and left < early:
+        told.warning.append(f"the certificate expires on {_day(until)}: renew the files of [tls]")
+
+
+def _day(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}"
 
 
 def _who(holders: Sequence[Mapping[str, Any]]) -> str:

@@ -246,6 +246,7 @@ METRICS = (
         "Mail of which DNS did not answer everything since the start, by whether it was put off for it",
         _by("dns_faults", "outcome"),
     ),
+    Metric("bcc_relay_certificate_expiry_timestamp_seconds", "gauge", "When the certificate expires", _expiry),
     Metric(
         "bcc_relay_process_restarts_total",
         "counter",

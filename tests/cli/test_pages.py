@@ -176,6 +176,12 @@ WELL = {
 DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
 
 
+def certificate(begins, ends, trouble=""):
+    """Figures of a certificate; days from now."""
+    days = {"certificate_from": begins, "certificate_until": ends}
+    return {key: NOW.timestamp() + days[key] * 86400 for key in days} | {"certificate_trouble": trouble}
+
+
 @pytest.mark.parametrize(
     ("changed", "level", "said"),
     [
@@ -213,6 +219,12 @@ DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
             "critical",
             "cannot be kept: vault: disk full",
         ),
+        ({"daemons": [{**DAEMON, **certificate(-80, 10)}]}, "warning", "the certificate expires on 2026-03-24"),
+        ({"daemons": [{**DAEMON, **certificate(-80, 20)}]}, "ok", ""),
+        ({"daemons": [{**DAEMON, **certificate(-3, 3)}]}, "ok", ""),
+        ({"daemons": [{**DAEMON, **certificate(-80, -1)}]}, "critical", "the certificate expired on 2026-03-13"),
+        ({"daemons": [{**DAEMON, **certificate(-80, 5, "no key")}]}, "warning", "no key; the one before serves until"),
+        ({"daemons": [{**DAEMON, "certificate_trouble": "no key"}]}, "critical", "no key; there is no TLS"),
         ({"daemons": [{**DAEMON, "commit_waits": 90.0}]}, "critical", "the disk has not answered for 1 min"),
         ({"quiet": [{"staff_id": 1, "name": "Bob", "last_at": "2026-03-01T11:00:00.000Z"}]}, "ok", ""),
         ({"shares": [{"staff_id": 1, "name": "Bob", "here": 1, "missing": 9}]}, "ok", ""),
