@@ -51,7 +51,6 @@ ENDPOINTS = values.each(values.endpoint, "IP addresses with a port")
 NETWORKS = values.each(values.network, "networks")
 
 
-
 @dataclass(frozen=True, slots=True)
 class Capture:
     """Where mail comes in."""
@@ -121,7 +120,11 @@ class Upstream:
         "The addresses that it connects from.", NETWORKS, default=(), example='["192.0.2.10/32"]'
     )
     authserv_id: str = key(
-        "The name that it signs its Authentication-Results with.", values.text, default="", example='"mx.example.org"'
+        "The name that it signs its Authentication-Results with; without it nothing is proved. It must remove such "
+        "fields of others, and write its own on top, all results in one field.",
+        values.text,
+        default="",
+        example='"mx.example.org"',
     )
     client_certificate: str = key(
         "The name in its TLS client certificate, which it must then show; client_ca verifies it.",
@@ -147,7 +150,8 @@ class Admission:
         default=_loopback,
     )
     arc_sealers: tuple[str, ...] = key(
-        "Domains whose ARC seal we believe for mail that was forwarded on its way.",
+        "Domains whose ARC seal we believe, when they say that they had the mail from its author: forwarders and lists "
+        "that change mail on its way. The very domain of the seal (d=), as explain tells it.",
         values.each(values.domain, "domain names"),
         default=(),
     )
@@ -183,12 +187,15 @@ class Dns:
     """The resolver that sender proofs are asked of."""
 
     servers: tuple[str, ...] = key(
-        "Resolvers; empty: the system's.",
+        "Resolvers; empty: the system's. Best is one on this machine that validates DNSSEC: who can forge its answers "
+        "can prove anything. Answers are remembered for their own time to live, between 5 seconds and an hour, that "
+        "there is none for a minute, failures not at all.",
         values.each(values.resolver, "IP addresses, each with or without a port"),
         default=(),
     )
     timeout: float = key(
-        "For all questions of one message together; then the sender is told to try again.",
+        "For all questions about one message together. What has no answer then proves nothing; the sender is told to "
+        "try again (451) only if an answer could have admitted the mail.",
         values.duration(0.1, 300),
         default=8.0,
     )
@@ -200,7 +207,7 @@ class Limits:
 
     connections: int = key(
         "Open connections of strangers in all. Each may take a file descriptor: LimitNOFILE of the service must allow "
-        "for them and 64 more.",
+        "for them and 128 more.",
         values.count(1, 100_000),
         default=512,
     )

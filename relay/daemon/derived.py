@@ -10,8 +10,9 @@ from relay.config.settings import Settings
 from relay.log import log
 from relay.work.assignment import Work
 
-SPARE_DESCRIPTORS = 64
-"""Descriptors we keep for databases, pipes and logs; asyncio floods the log when accept finds none."""
+SPARE_DESCRIPTORS = 128
+"""Descriptors we keep for databases, pipes and logs, and 64 for questions to DNS; asyncio floods the log
+when accept finds none."""
 
 
 def directory(settings: Settings) -> Directory:

@@ -30,9 +30,10 @@ REMEMBERED = 8 * 1024 * 1024
 ENTRY = 300
 """Characters that an entry counts for beside its text: so much memory it takes at least."""
 
-AT_ONCE = 128
+AT_ONCE = 64
 """Questions that may wait for servers at the same time: each takes a file descriptor, and strangers choose the servers
-that do not answer. What waits for its turn waits within its own deadline."""
+that do not answer (`capture.bounds.SPARE_DESCRIPTORS` leaves room for them). What waits for its turn
+waits within its own deadline."""
 
 TRY = 2.0
 """Seconds for one attempt with one server; the deadline of the asker ends all attempts."""

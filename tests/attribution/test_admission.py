@@ -224,6 +224,7 @@ REFUSED = {
     "spf of another house": (mail(spf=spf(domain="eve.example", near=False), sender="x@eve.example"), NO_PROOF),
     "spf that fails": (mail(spf=spf(FAIL)), NO_PROOF),
     "spf softly": (mail(spf=spf(Result.SOFTFAIL)), NO_PROOF),
+    "spf of another than the reverse-path": (mail(spf=spf(), sender="x@eve.example"), NO_PROOF),
     "spf of a name in HELO": (mail(spf=spf(), sender=None), NO_PROOF),
     "a sealer that is not listed": (mail(arc=arc(("dkim", OURS), sealer="evil.example")), NO_PROOF),
     "a listed house, another name of it": (mail(arc=arc(("dkim", OURS), sealer="x.fwd.example")), NO_PROOF),
