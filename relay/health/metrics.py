@@ -117,6 +117,12 @@ def _search(seen: Seen) -> Iterator[Sample]:
         yield from _age("search_waits_since", "recent")(seen)
 
 
+def _expiry(seen: Seen) -> Iterator[Sample]:
+    ends = [daemon["certificate_until"] for daemon in seen["daemons"] if daemon["certificate_until"]]
+    if ends:
+        yield "", {}, min(ends)
+
+
 def _commits(seen: Seen) -> Iterator[Sample]:
     for daemon in seen["daemons"]:
         if daemon["accepts"] and len(daemon["commits"]) == len(BOUNDS) + 1:
