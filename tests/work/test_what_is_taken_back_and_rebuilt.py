@@ -65,7 +65,7 @@ def test_mail_that_is_about_to_be_erased_proves_nothing(tmp_path: Path) -> None:
     answer = {"In-Reply-To": "<2@lead.example>", "References": "<2@lead.example>"}
     room.file(
         message(to=CAPTURE, subject="Fwd", text="", forward=[one, other]),
-        written("Re: Lunch", text="Yes.\n", message_id="<3@lead.example>", fields=answer),
+        message(subject="Re: Lunch", message_id="<3@example.org>", fields=answer),
     )
     forget(room, 2)
     agrees(room)
