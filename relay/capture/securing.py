@@ -83,10 +83,9 @@ class Securing(Deciding):
             secured = await begun
         except Exception as error:  # noqa: BLE001  whatever a stranger sent for a handshake
             why = "tls-too-slow" if isinstance(error, ConnectionAbortedError) else "tls-handshake"
-            if self.transport is not None:
-                self.house.tell("session.cut", "session", why, **self._told())
+            self.house.tell("session.cut", "session", why, **self._told())
             plain.abort()
-            self.connection_lost(None)  # the loop does not tell of a connection that ended in a handshake
+            self.connection_lost(None)  # loops do not always tell of a connection that ended in a handshake
             return
         if secured is None or self._cut():  # while we shook hands
             plain.abort()

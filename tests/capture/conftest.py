@@ -109,6 +109,12 @@ class Running:
         self.clients.append(client)
         return client
 
+    def connect_tls(self, **options: Any) -> Client:
+        """To the port with TLS from the first octet; nothing is said yet."""
+        client = Client(self.server.secured[0].port, **options)
+        self.clients.append(client)
+        return client
+
     def hello(self, **options: Any) -> Client:
         return self.connect(**options).hello()
 
@@ -170,6 +176,8 @@ def serve() -> Iterator[Callable[..., Running]]:
             trusted: dict[str, Any] | None = None,
             stranger: dict[str, Any] | None = None,
             listen: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", 0),),
+            listen_tls: tuple[Endpoint, ...] = (),
+            admission: Admission | None = None,
             lmtp: Path | None = None,
             put: Any = None,
             loop: str = "uvloop",
@@ -189,8 +197,15 @@ def serve() -> Iterator[Callable[..., Running]]:
 
             who = Directory(capture=frozenset({CRM}))
             server = Server(
-                Capture(hostname="crm.example.org", listen=listen, lmtp=lmtp, addresses=(CRM,), max_size=max_size),
-                Admission() if networks is None else Admission(networks=networks),
+                Capture(
+                    hostname="crm.example.org",
+                    listen=listen,
+                    listen_tls=listen_tls,
+                    lmtp=lmtp,
+                    addresses=(CRM,),
+                    max_size=max_size,
+                ),
+                admission or (Admission() if networks is None else Admission(networks=networks)),
                 limits or Limits(),
                 put=put or keep,
                 directory=directory or (lambda: who),
