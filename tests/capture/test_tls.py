@@ -152,9 +152,9 @@ def test_what_is_older_than_tls_1_2_is_refused(secured, pair):
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     old.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
-        old.minimum_version = ssl.TLSVersion.TLSv1
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    for limit in ("minimum_version", "maximum_version"):
+        with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
+            setattr(old, limit, ssl.TLSVersion.TLSv1_1)
     with pytest.raises(OSError):
         old.wrap_socket(running.connect_tls().socket)
     new = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
