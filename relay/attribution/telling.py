@@ -63,6 +63,30 @@ TRUSTS = {
 }
 """`envelope_proof.trust`."""
 
+SIGNATURES = {
+    "algorithm": "made in a way that its key is not for",
+    "body-changed": "the text was changed on the way",
+    "body-length": "it covers only the beginning of the text, so the rest could be anybody’s",
+    "expired": "it was to hold for a time that is over",
+    "field-added": "beside a field that it covers stands a second one of the same name",
+    "from-not-signed": "it does not cover From",
+    "header-improper": "the header can be read in two ways",
+    "in-the-future": "it is from a time that has not come",
+    "key-long": "its key is longer than 8192 bits",
+    "key-missing": "its key is not in DNS",
+    "key-not-for-mail": "its key is not for mail",
+    "key-not-for-sha256": "its key is not for SHA-256",
+    "key-revoked": "its key was taken back",
+    "key-short": "its key is shorter than 1024 bits, which others can find out",
+    "key-syntax": "its key in DNS cannot be read",
+    "no-answer": "DNS did not give its key in time",
+    "sha1": "it is made with SHA-1, which is broken",
+    "signature-wrong": "its header was changed on the way, or another key made it",
+    "syntax": "it cannot be read",
+    "user-domain": "its key is for addresses of that very domain only",
+}
+"""`envelope_signature.why`: why a DKIM signature does not count."""
+
 DIRECTIONS = {
     "author-ours": "one of us wrote it, and somebody outside is on it",
     "author-outside": "somebody outside wrote it",

@@ -74,7 +74,7 @@ def _checks(proof: Row) -> str:
 
 def _signature(one: Row) -> str:
     whose = "the author’s" if one["aligned"] else "not the author’s"
-    why = f" ({neutral(one['why'])})" if one["why"] else ""
+    why = f" ({telling.SIGNATURES.get(one['why'], neutral(one['why']))})" if one["why"] else ""
     bits = f", {one['bits']} bits" if one["bits"] else ""
     key = f"key {neutral(one['selector'])}, {neutral(one['algorithm'])}{bits}"
     return f"DKIM of {neutral(one['domain'])} ({whose}; {key}): {neutral(one['result'])}{why}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signing import HEADERS, NOW, ed25519, pem, record, rsa, signed
 
-from relay.mail import canonical, dkim, tag_list
+from relay.attribution.telling import SIGNATURES
+from relay.mail import canonical, dkim, public_key, tag_list
 from relay.mail.proof import Result, Signature
 from relay.mail.public_key import PublicKey, read_key
+from relay.proof import gathering
 
 MESSAGE = (
     b"From: Ann <ann@rep.example>\r\nTo: Bob <bob@lead.example>\r\nSubject: The  offer\r\n \tof today\r\n"
@@ -188,6 +192,12 @@ def test_of_many_signatures_ten_are_read_and_what_is_none_is_left_out() -> None:
     assert [each.key_name for each in dkim.claims(fields)] == ["s1._domainkey.rep.example"]
     fields, _ = canonical.split(b"DKIM-Signature: v=1; d=rep.example; s=x\r\n" * 1000, 1 << 20)
     assert len(dkim.claims(fields)) == 10
+
+
+def test_each_reason_is_told_in_words() -> None:
+    code = "".join(inspect.getsource(module) for module in (dkim, public_key, gathering))
+    found = re.findall(r'(?:why=|why or |return |PERMERROR, |POLICY, |FAIL, |TEMPERROR, )"([a-z0-9-]+)"(?! in)', code)
+    assert set(found) == SIGNATURES.keys()
 
 
 @given(st.binary(max_size=200).map(lambda octets: b"DKIM-Signature:" + octets.replace(b"\n", b"\n ") + b"\r\n"))
