@@ -46,6 +46,9 @@ class Alike:
         self._known: dict[tuple[str, str], list[Letter]] = {}
         self.undecided: set[tuple[VaultId, int]] = set()
         """(mail object, position) of records that are copies, if a text that is not kept says so."""
+        self._forwards = any(map(is_forwarded, records)) or _are_forwarded(db, records)
+        if not self._forwards:  # most batches: nothing is compared
+            return
         found = [one for record in records if (one := self._letter(record))]
         for one in stored(db, found):
             self._known.setdefault(one.key, []).append(one)
@@ -55,6 +58,8 @@ class Alike:
 
     def find(self, record: Record) -> int | None:
         """The message of which this is a copy, None: no such."""
+        if not self._forwards:
+            return None
         one = self._letter(record)
         candidates = self._known.get(one.key) if one else None
         if one is None or not candidates:
@@ -66,7 +71,7 @@ class Alike:
 
     def add(self, record: Record, message: int) -> None:
         """The record was given its message; what comes later in the batch may be a copy of it."""
-        one = self._letter(record, message)
+        one = self._letter(record, message) if self._forwards else None
         if one is None:
             return
         known = self._known.setdefault(one.key, [])
@@ -75,6 +80,17 @@ class Alike:
             known.append(one)
         elif known[before].forwarded and not one.forwarded:
             known[before] = one  # the original is there: no other mail can be it
+
+
+def _are_forwarded(db: sqlite.Connection, records: Sequence[Record]) -> bool:
+    """Is there a message known from a forward's text only that any of these may be the original of?"""
+    keys = sorted({(record.author.key, record.base_subject) for record in records if record.author})
+    row = db.execute(
+        "SELECT 1 FROM json_each(?) w CROSS JOIN _forwarded f ON f.author = w.value ->> 0 "
+        "AND f.base_subject = w.value ->> 1 LIMIT 1",
+        (json.dumps(keys),),
+    ).fetchone()
+    return row is not None
 
 
 def stored(db: sqlite.Connection, letters: Sequence[Letter]) -> list[Letter]:
