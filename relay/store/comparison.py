@@ -12,10 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from relay import sqlite
-from relay.attribution.record import Record
 from relay.mail.envelope import VaultId
 from relay.store import pictures, tagging
-from relay.store.facts import Batch, Transaction
 from relay.store.verify import Difference
 
 SENTENCE = "what the vault says now is what relay.db says"
@@ -29,6 +27,8 @@ _BODY = {
     # A part is compared as its message alone has it: what returns in other messages is `verify`'s to judge.
     "message": f"SELECT snippet, {pictures.OWN_COUNT}, defects FROM message WHERE id = ?",
     "message_text": "SELECT text, quoted, html, note FROM message_text WHERE message_id = ?",
+    "envelope_note": "SELECT e.vault_id, e.position, n.note FROM envelope e "
+    "JOIN envelope_note n ON n.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2",
     "part": "SELECT p.position, p.media_type, p.filename, p.content_id, p.size, p.digest, p.danger, "
     f"{pictures.OWN_KIND}, (SELECT length(b.content) FROM blob b WHERE b.digest = p.digest) "
     "FROM part p WHERE p.message_id = ? "
@@ -57,6 +57,7 @@ _FACTS = {
     "envelope_owner": "SELECT e.vault_id, e.position, o.staff_id, o.seen FROM envelope e "
     "JOIN envelope_owner o ON o.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2, 3",
     "_identity": "SELECT fingerprint, nameless FROM _identity WHERE message_id = ?",
+    "_forwarded": "SELECT author, base_subject FROM _forwarded WHERE message_id = ?",
     "_message_tag": "SELECT source, kind, value FROM _message_tag WHERE message_id = ? ORDER BY 1, 2, 3",
     "_answer": "SELECT internet_message_id FROM _answer WHERE message_id = ?",
     "_delivery_report": "SELECT address, about, ours, action, permanent, reason FROM _delivery_report "
@@ -119,47 +120,6 @@ def choose(live: sqlite.Connection, seeds: Iterable[int], bound: int) -> Chosen:
                 found |= members
         new = found - messages
     return Chosen(frozenset(messages), mails, frozenset(threads - cut))
-
-
-class Pinned(Transaction):
-    """Files records under the ids that their messages have already.
-
-    `ids`: (vault id, position) -> message.id; `merged`: messages into which others were merged, whatever the
-    copies say of themselves.
-    """
-
-    def __init__(
-        self, connection: sqlite.Connection, ids: Mapping[tuple[VaultId, int], int], merged: Collection[int]
-    ) -> None:
-        super().__init__(connection)
-        self._ids = ids
-        self._merged = merged
-
-    def _identified(self, records: list[Record]) -> Batch:
-        batch = super()._identified(records)
-        given: dict[int, int] = {}  # what the filer would have called it -> what it is called
-        for place, record in enumerate(records):
-            mine = batch.ids[place]
-            wanted = self._ids.get((record.vault_id, record.position))
-            if mine in given or wanted is None or not batch.new[place]:
-                continue
-            taken = (
-                wanted in given.values()
-                or self._db.execute("SELECT 1 FROM message WHERE id = ?", (wanted,)).fetchone() is not None
-            )
-            if not taken:
-                given[mine] = wanted
-            elif wanted in self._merged:
-                given[mine] = wanted
-                batch.new[place] = False
-                self._db.execute("DELETE FROM _identity WHERE message_id = ?", (mine,))
-        # In two steps: one's old id may be another's new one.
-        self._db.executemany(
-            "UPDATE _identity SET message_id = -? WHERE message_id = ?", [(new, old) for old, new in given.items()]
-        )
-        self._db.execute("UPDATE _identity SET message_id = -message_id WHERE message_id < 0")
-        batch.ids = [given.get(i, i) for i in batch.ids]
-        return batch
 
 
 _NAMED_DEALS = "id IN (SELECT deal_id FROM explicit_attribution WHERE message_id IN (SELECT value FROM json_each(?)))"

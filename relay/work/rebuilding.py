@@ -25,8 +25,9 @@ from relay.lock import Lock, Taken
 from relay.mail.envelope import MailObject, VaultId
 from relay.mail.reading import parse
 from relay.store import never_log, relation, tagging, who
-from relay.store.comparison import Chosen, Compared, Pinned, choose, compare, copy_leads, copy_people
+from relay.store.comparison import Chosen, Compared, choose, compare, copy_leads, copy_people
 from relay.store.connection import open_store
+from relay.store.pinned import Pinned
 from relay.store.renewal import Renewal
 from relay.vault.reader import Reader
 from relay.work.manifest import BackupError

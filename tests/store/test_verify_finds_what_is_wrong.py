@@ -54,6 +54,11 @@ BROKEN = {
     "secret": f"{ENVELOPE}; INSERT INTO envelope_recipient SELECT id, 'crm+me-abcdefghijklmnopqrstuvwxyz@x.example' FROM envelope",
     "taken-back": f"{ENVELOPE}; INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('0000000a', 7, 'forgotten')",
     "taken-back ": f"{ENVELOPE}; INSERT INTO _vault_outcome (epoch, number, outcome) VALUES ('0000000a', 7, 'dropped')",
+    "orphan   ": "INSERT INTO envelope_note (envelope_id, note) VALUES (99, 'Call her.')",
+    "forwarded": "INSERT INTO _forwarded (message_id, author, base_subject) VALUES (99, 'anna@x.example', '')",
+    "forwarded ": "INSERT INTO _forwarded (message_id, author, base_subject) VALUES (1, 'bob@y.example', '')",
+    "forwarded  ": "INSERT INTO _forwarded (message_id, author, base_subject) VALUES (1, 'anna@x.example', 'offer')",
+    "forwarded   ": "INSERT INTO _forwarded (message_id, author, base_subject) VALUES (1, 'anna@x.example', ''); UPDATE message SET internet_message_id = '1@x.example' WHERE id = 1",
     "schema": "DROP VIEW lead_timeline",
     "schema ": "ALTER TABLE lead ADD COLUMN color",
 }

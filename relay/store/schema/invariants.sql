@@ -195,6 +195,7 @@ UNION ALL SELECT 'envelope_recipient', envelope_id FROM envelope_recipient WHERE
 UNION ALL SELECT 'envelope_proof', envelope_id FROM envelope_proof WHERE envelope_id NOT IN (SELECT id FROM envelope)
 UNION ALL SELECT 'envelope_signature', envelope_id FROM envelope_signature WHERE envelope_id NOT IN (SELECT envelope_id FROM envelope_proof)
 UNION ALL SELECT 'envelope_owner', envelope_id FROM envelope_owner WHERE envelope_id NOT IN (SELECT id FROM envelope)
+UNION ALL SELECT 'envelope_note', envelope_id FROM envelope_note WHERE envelope_id NOT IN (SELECT id FROM envelope)
 UNION ALL SELECT 'message.thread_id', id FROM message WHERE thread_id IS NOT NULL AND thread_id NOT IN (SELECT id FROM thread)
 UNION ALL SELECT '_address_form', address_id FROM _address_form WHERE address_id NOT IN (SELECT id FROM address)
 UNION ALL SELECT '_identity', message_id FROM _identity WHERE message_id NOT IN (SELECT id FROM message)
@@ -211,6 +212,12 @@ SELECT o.epoch || '-' || o.number, 'no envelope'
   FROM _vault_outcome o
  WHERE o.outcome IN ('filed', 'unparsed')
    AND NOT EXISTS (SELECT 1 FROM envelope e WHERE e.vault_id = o.epoch || '-' || o.number);
+
+-- forwarded: a message that waits for its original is there, has no Message-ID, and is found by its author and subject
+SELECT f.message_id, m.internet_message_id, m.author_address IS f.author AS author_fits, t.base_subject IS f.base_subject AS subject_fits
+  FROM _forwarded f LEFT JOIN message m ON m.id = f.message_id LEFT JOIN thread t ON t.id = m.thread_id
+ WHERE m.id IS NULL OR m.internet_message_id IS NOT NULL OR m.author_address IS NOT f.author
+    OR coalesce(t.base_subject, '') <> f.base_subject;
 
 -- proof: what a rule of admission let in has its proof beside it, and what is fully trusted has none
 SELECT e.id AS envelope_id, e.admitted_by
