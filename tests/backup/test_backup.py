@@ -58,6 +58,24 @@ def test_a_second_backup_copies_only_what_is_new(house, tmp_path):
     assert {name for name in tree(folder) if name.endswith(".db")} == manifest.files
 
 
+def test_what_was_taken_back_is_in_no_later_backup_also_from_a_sealed_segment(house, tmp_path):
+    folder = tmp_path / "copy"
+    secret = message(subject="Quarzuhr", text="Quarzuhr\n" * 50, message_id="<q@example.org>")
+    house.accept(*house.mails(0, 20), secret, *house.mails(20, 20), segment_size=70_000)
+    house.say("file")
+    sealed = house.segments()[:-1]
+    [holding] = [name for name in house.segments() if b"Quarzuhr" in (house.vault / name).read_bytes()]
+    assert holding in sealed
+    house.say("backup", str(folder))
+    assert [name for name, octets in tree(folder).items() if b"Quarzuhr" in octets]
+    assert "1 message forgotten" in house.say("forget", "<q@example.org>", "--yes")
+    told = json.loads(house.say("backup", str(folder), "--json"))
+    assert told["segments_copied"] == 2, "the one in which it was, and the growing one"
+    assert [name for name, octets in tree(folder).items() if b"Quarzuhr" in octets] == []
+    proved(folder)
+    assert json.loads(house.say("backup", str(folder), "--json"))["segments_copied"] <= 1, "and not again and again"
+
+
 def test_a_torn_copy_of_a_sealed_segment_is_made_again(house, tmp_path):
     folder = tmp_path / "copy"
     house.accept(*house.mails(0, 60), segment_size=70_000)
