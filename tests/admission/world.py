@@ -113,11 +113,15 @@ class World:
         self.dns = dns
         self.relay = Relay(folder, SETTINGS % dns.place)
         self.relay.start()
-        self.relay.run("staff", "add", "Bob Baker", BOB, "bob@strict.example")
-        self.relay.run("staff", "add", "Kim Keen", KIM)
-        self.relay.run("staff", "add", "Eve Early", EVE)
-        self.relay.run("staff", "leave", "Eve Early")
-        self.secret = self.personal()
+        try:
+            self.relay.run("staff", "add", "Bob Baker", BOB, "bob@strict.example")
+            self.relay.run("staff", "add", "Kim Keen", KIM)
+            self.relay.run("staff", "add", "Eve Early", EVE)
+            self.relay.run("staff", "leave", "Eve Early")
+            self.secret = self.personal()
+        except BaseException:
+            self.relay.stop()
+            raise
 
     def personal(self, name: str = "Bob Baker") -> str:
         """A new personal address of a colleague."""
