@@ -330,7 +330,7 @@ def many_large(folder: Path, clients: int = 50, size: int = 25_000_000) -> str:
 
 
 ALL: dict[str, tuple[Scenario, float]] = {
-    "power": (power, 600),
+    "power": (power, 900),
     "kill": (kill, 180),
     "terminate": (terminate, 120),
     "io-errors": (io_errors, 150),
