@@ -78,7 +78,7 @@ def _handed_in_by(author: Address | None, envelope: Envelope, directory: Directo
         person = None if address is None else directory.staff_id(address)
         if person is not None:
             return person
-    return next(iter(envelope.owners), None)
+    return int(account) if account.isdecimal() else next(iter(envelope.owners), None)
 
 
 def _forwarded(message: Message, directory: Directory, *, ours: bool, alone: bool) -> HandedIn | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.command import answer, as_json, say
+from relay.cli.command import Command, answer, as_json, say
 from relay.cli.completing import people as our_people
 from relay.cli.opened import configuration, store
 
@@ -24,14 +24,14 @@ LINE = 1024
 """Characters read of standard input for a password."""
 
 
-@click.command("capture-address")
+@click.command("capture-address", cls=Command)
 @click.argument("name", shell_complete=our_people)
 @click.option("--rotate", is_flag=True, help="Another one; the one before works for 14 days yet.")
 @click.option("--no-grace", is_flag=True, help="With --rotate: the one before ends now, as it became known.")
 @as_json
 @click.pass_context
 def capture_address(context: click.Context, name: str, rotate: bool, no_grace: bool, as_json: bool) -> None:
-    """Make a personal capture address for a colleague, and print it once.
+    """Make a personal capture address, and print it once.
 
     Mail to it is taken as that colleague's from any mail program and any account: whoever knows it can write as her.
     It is kept as a hash only and cannot be shown again.
@@ -46,16 +46,16 @@ def capture_address(context: click.Context, name: str, rotate: bool, no_grace: b
     _tell(made)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", shell_complete=our_people)
 @click.option("--generate", is_flag=True, help="Make one up, and print it once.")
 @click.option("--remove", is_flag=True, help="No more logins.")
 @click.pass_context
 def password(context: click.Context, name: str, generate: bool, remove: bool) -> None:
-    """Set a colleague's password for logging in by SMTP (AUTH, inside TLS).
+    """Set a colleague's password for logging in.
 
-    It is asked for twice on a terminal, else read from the first line of standard input. The name to log in with is
-    any of her addresses.
+    By SMTP (AUTH), inside TLS only. It is asked for twice on a terminal, else read from the first line of standard
+    input. The name to log in with is any of the colleague's addresses.
     """
     from relay.store import accounts
     from relay.store.finding import find_staff
@@ -90,7 +90,7 @@ def _asked() -> str:
     return line.rstrip("\r\n")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name", shell_complete=our_people)
 @click.option("--personal", is_flag=True, help="With a personal address, which is made for it.")
 @click.option("--rotate", is_flag=True, help="With --personal: another one; the one before works for 14 days yet.")
@@ -98,7 +98,9 @@ def _asked() -> str:
 @click.option("--vcard", is_flag=True, help="Print the contact (vCard) and nothing else.")
 @click.pass_context
 def card(context: click.Context, name: str, personal: bool, rotate: bool, output: Path | None, vcard: bool) -> None:
-    """Print what to give a colleague: the capture address, and the steps for each mail program.
+    """Print how to use the capture address, for a colleague.
+
+    Steps for each mail program.
 
     With -o the address is written as a contact, so that nobody types it. It is the shared one of [capture] addresses,
     or with --personal her own, which works from any account.

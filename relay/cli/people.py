@@ -52,7 +52,10 @@ def staff_add(context: click.Context, name: str, address: tuple[str, ...]) -> No
 @as_json
 @click.pass_context
 def staff_list(context: click.Context, limit: int, before: str | None, as_json: bool) -> None:
-    """List our people, newest first, and since when they have a personal address or a password."""
+    """List our people, newest first.
+
+    With since when they have a personal address or a password, where anybody has.
+    """
     from relay.cli.accounts import with_accounts
     from relay.cli.lists import staff_page
     from relay.cli.terminal import screen

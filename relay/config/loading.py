@@ -197,8 +197,6 @@ class _Reading:
         for have, lack in (("certificate", "key"), ("key", "certificate")):
             if have in tls and lack not in tls:
                 self.mistake("tls", have, f"needs tls.{lack} beside it")
-        if self.effective("capture", "listen_tls") and "certificate" not in tls:
-            self.mistake("capture", "listen_tls", "needs tls.certificate and tls.key")
         store, vault = self.effective("store", "path"), self.effective("vault", "path")
         if vault in (store, *store.parents):
             # The CRM may enter the store's folder and must not enter the vault (contract, Configuration).
@@ -213,6 +211,9 @@ class _Reading:
                 if each in once and each.port:
                     self.mistake("capture", name, f"{each} is listened on twice", index)
                 once.add(each)
+        told = any(each.key.startswith("capture.listen_tls") for each in self.mistakes)
+        if self.effective("capture", "listen_tls") and "certificate" not in tls and not told:
+            self.mistake("capture", "listen_tls", "needs tls.certificate and tls.key")
         for lesser, greater in (("backlog_warning", "backlog_critical"), ("disk_critical", "disk_warning")):
             if self.effective("health", lesser) > self.effective("health", greater):
                 guilty = lesser if ("health", lesser) in self.setters else greater

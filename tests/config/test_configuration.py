@@ -201,6 +201,8 @@ def test_a_section_of_the_wrong_shape_says_how_to_write_it(write, text, said):
 def test_what_is_right_alone_and_wrong_together_is_told(write):
     both = LEAST + 'listen = ["127.0.0.1:25", "[::1]:25", "127.0.0.1:25"]\nlisten_tls = ["[::1]:25"]\n'
     assert mistakes(write(both)) == ["5: capture.listen_tls[1]: [::1]:25 is listened on twice"]
+    alone = LEAST + 'listen_tls = ["[::1]:465"]\n'
+    assert mistakes(write(alone)) == ["4: capture.listen_tls: needs tls.certificate and tls.key"]
     inside = LEAST + '[vault]\npath = "/srv/x"\n[store]\npath = "/srv/x/relay.db"\n'
     [said] = mistakes(write(inside))
     assert said.startswith("5: vault.path: holds store.path")
@@ -293,7 +295,7 @@ def test_the_sample_in_the_repository_is_made_from_the_types():
 
 def test_the_sample_shows_the_defaults(write):
     text = SAMPLE.read_text(encoding="utf-8")
-    optional = {"lmtp", "certificate", "key", "upstream", "domains", "hostname", "addresses"}
+    optional = {"lmtp", "certificate", "key", "client_ca", "upstream", "domains", "hostname", "addresses"}
     whole = load(write(re.sub(r"^#(?=[a-z_]+ = |\[\[)", "", text, flags=re.MULTILINE)), {}).settings
     for section, keys in SECTIONS.items():
         for name in set(keys) - optional:
