@@ -50,12 +50,22 @@ def drawn(chance: random.Random, number: int) -> list[bytes]:
         attach={"a.pdf": b"x" * chance.randint(1, 3)} if chance.random() < 0.3 else None,
     )  # fmt: skip
     kind = chance.random()
+    if chance.random() < 0.2:
+        copied = inline(from_, to, number, note=chance.choice(("Please call.", "", "Ours?")))
+        return chance.sample([copied, mail, copied], chance.randint(1, 3))
     if kind < 0.25:
         other = message(from_=to, to="bob@example.org", subject="Question", message_id=f"<f{number}@z.example>")
         enclosed = [mail, other] if chance.random() < 0.5 else [mail]
         forward = message(to=CAPTURE, subject="Fwd: Offer", text="Look.\n", forward=enclosed)
         return [forward, mail] if chance.random() < 0.5 else [forward]
     return [mail, b"Received: again\r\n" + mail] if kind < 0.45 else [mail]
+
+
+def inline(from_: str, to: str, number: int, *, note: str) -> bytes:
+    """The mail of this number as a colleague's client forwards it in the text."""
+    block = f"{note}\n\n---------- Forwarded message ---------\nFrom: {from_}\nDate: Mon, 2 Mar 2026 at 10:15\n"
+    block += f"Subject: Offer\nTo: {to}\n\n\nText {number}.\n"
+    return message(to=CAPTURE, subject="Fwd: Offer", text=block, date="Mon, 02 Mar 2026 18:00:00 +0000")
 
 
 @pytest.mark.parametrize("seed", range(12))
