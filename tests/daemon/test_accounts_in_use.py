@@ -1,0 +1,94 @@
+"""Accounts from the command to the filed mail: a real daemon, real clients."""
+
+from __future__ import annotations
+
+import shutil
+import smtplib
+import subprocess
+
+import pytest
+from certificates import make, trusting
+from mailbuilder import message
+from running import PATIENCE, Relay, stranger
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def relay(tmp_path):
+    folder = tmp_path / "relay"
+    relay = Relay(
+        folder,
+        '[admission]\nnetworks = []\n[tls]\ncertificate = "tls.crt"\nkey = "tls.key"\n'
+        '[dns]\nservers = ["127.0.0.1:9"]\ntimeout = "200 ms"\n',
+    )
+    make(folder)
+    relay.start()
+    relay.run("staff", "add", "Ann Lee", "ann@home.example")
+    yield relay
+    relay.stop()
+
+
+def _set_password(relay):
+    subprocess.run(relay.command("staff", "password", "Ann Lee"), input=PASSWORD.encode(), check=True)
+
+
+def test_a_colleague_logs_in_hands_in_mail_and_leaves(relay):
+    _set_password(relay)
+    context = trusting(relay.folder / "tls.crt")
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
+        client._host = "crm.example.org"
+        client.starttls(context=context)
+        client.login("Ann@Home.example", PASSWORD)
+        client.sendmail("ann@home.example", "crm@crm.example.org", message("Ann Lee <ann@home.example>"))
+        relay.until("SELECT count(*) FROM envelope")
+        [[by, staff, tls]] = relay.sql("SELECT admitted_by, staff_id, tls FROM envelope")
+        assert (by, staff) == ("auth", 1)
+        assert tls.startswith("TLSv1.3 ")
+        relay.run("staff", "leave", "Ann Lee")
+        with pytest.raises(
+            smtplib.SMTPDataError, match=r"[45]\.7\."
+        ):  # the session that is open is not believed any more
+            client.sendmail("ann@home.example", "crm@crm.example.org", message("Ann Lee <ann@home.example>"))
+        client.rset()
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
+        client._host = "crm.example.org"
+        client.starttls(context=context)
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            client.login("ann@home.example", PASSWORD)
+    assert PASSWORD not in relay.log()
+
+
+@pytest.mark.skipif(shutil.which("msmtp") is None, reason="msmtp is not installed")
+def test_msmtp_logs_in(relay, tmp_path):
+    _set_password(relay)
+    settings = tmp_path / "msmtprc"
+    settings.write_text(
+        f"account default\nhost 127.0.0.1\nport {relay.port}\ntls on\ntls_starttls on\ntls_host_override crm.example.org\n"
+        f'tls_trust_file {relay.folder / "tls.crt"}\nauth on\nuser ann@home.example\npassword "{PASSWORD}"\n'
+        "from ann@home.example\n"
+    )
+    settings.chmod(0o600)
+    mail = message("Ann Lee <ann@home.example>")
+    subprocess.run(["msmtp", "-C", str(settings), "crm@crm.example.org"], input=mail, check=True, timeout=PATIENCE)
+    relay.until("SELECT count(*) FROM envelope WHERE admitted_by = 'auth'")
+
+
+def test_a_personal_address_is_printed_once_and_takes_mail_that_proves_nothing(relay, tmp_path):
+    address = relay.run("staff", "capture-address", "Ann Lee").splitlines()[0]
+    token = address.partition("me-")[2].partition("@")[0]
+    assert "cannot be shown again" in relay.run("staff", "capture-address", "Ann Lee", status=1)
+    assert token not in relay.run("staff", "list")
+    [vault_id] = relay.send(message("Ann Lee <ann@home.example>"), sender="ann@home.example", to=(address.upper(),))
+    relay.filed(vault_id)
+    assert relay.sql("SELECT admitted_by, staff_id FROM envelope") == [["personal-address", 1]]
+    relay.stop()
+    for path in relay.folder.rglob("*"):
+        if path.is_file():
+            octets = path.read_bytes().lower()
+            assert token.encode() not in octets, path
+    relay.run("backup", str(tmp_path / "backup"))
+    (relay.vault / "accounts.json").unlink()
+    relay.run("restore", "--force", str(tmp_path / "backup"))
+    assert "address 20" in relay.run("staff", "list")
+    assert stranger(relay.database, "SELECT count(*) FROM staff") == [[1]]
