@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 from mailbuilder import message
 from rereading_room import CAPTURE, Room
+from test_verify_and_rebuild_agree import Shelved
+
+from relay.store import migrations
+from relay.store.connection import open_store
+from relay.work.rebuilding import Source, prove
 
 WORDS = (
     "Dear Bob,\n\nthank you for the offer of 14 May. We would take 120 pieces at 9.80 if you can deliver before the "
@@ -145,6 +152,93 @@ def test_where_only_facts_are_kept_the_texts_are_compared_out_of_the_vault(tmp_p
             room.file(each)
         room.settle()
         assert room.rows("SELECT id, internet_message_id FROM message") == [(1, "offer-1@lead.example")]
+        assert room.rows(
+            "SELECT subject, direction, originated_at, date_source, author_name, snippet FROM message"
+        ) == [("Re: Offer", "incoming", "2026-03-02T10:00:31.000Z", "header", "Anna Lee", "")]
+        assert room.rows("SELECT 1 FROM _forwarded") == []
+        assert len(room.rows("SELECT DISTINCT route FROM envelope")) == 2
         assert room.rows("SELECT text, note FROM message_text") == [("", "")]
         assert room.rows("SELECT 1 FROM envelope_note") == []
         room.verify()
+
+
+EXCHANGE = "Microsoft Exchange <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.org>"
+
+
+def journal() -> bytes:
+    text = "Sender: anna@lead.example\nSubject: Re: Offer\nMessage-Id: <offer-1@lead.example>\nTo: bob@example.org\n"
+    return message(
+        from_=EXCHANGE, to=CAPTURE, subject="Re: Offer", text=text, forward=[original()], fields={"X-MS-Journal-Report": ""}
+    )  # fmt: skip
+
+
+def prove_whole(room: Room, folder: Path) -> tuple[list[str], int]:
+    """(what rebuild finds different, how many messages it calls outdated)"""
+    found = prove(Source(room.path, folder / "vault", frozenset({"example.org"}), frozenset({CAPTURE})), sample=None)
+    assert found.gone == 0
+    return [str(each) for each in found.differences], found.outdated
+
+
+def test_by_every_way_at_once_it_is_one_message_and_made_anew_it_is_the_same(tmp_path: Path) -> None:
+    attached = message(
+        from_="carl@example.org", to=CAPTURE, subject="Fwd: see", text="As it came.", forward=[original()]
+    )
+    ways = [
+        b"Received: from mx by relay; first\r\n" + original(),
+        b"Received: from mx by relay; and again\r\n" + original(),  # its client did not hear our 250
+        original(),  # a colleague's copy
+        journal(),
+        attached,
+        forward("bob", "Please call her."),
+        forward("carl", "Too cheap!"),
+    ]
+    for number, order in enumerate((ways, ways[::-1], ways[3:] + ways[:3])):
+        (folder := tmp_path / str(number)).mkdir()
+        room = room_of(folder)
+        room.shelf = Shelved(folder / "vault")
+        if number:
+            for mail in order:
+                room.file(mail)
+        else:
+            room.file(*order)
+        room.settle()
+        assert room.rows("SELECT count(DISTINCT message_id), count(*), count(DISTINCT vault_id) FROM envelope") == [
+            (1, 7, 7)
+        ]
+        assert room.rows("SELECT count(*) FROM message") == [(1,)]
+        room.verify()
+        assert prove_whole(room, folder) == ([], 0)
+
+
+GONE = (
+    "DROP TRIGGER envelope_note_goes", "DROP TRIGGER _forwarded_goes", "DROP TABLE envelope_note", "DROP TABLE _forwarded",
+)  # fmt: skip
+"""What that release did not have."""
+
+
+def test_what_an_older_release_filed_as_two_is_one_after_refile(
+    tmp_path: Path,
+) -> None:
+    room = room_of(tmp_path)
+    room.shelf = Shelved(tmp_path / "vault")
+    first, second = forward("bob", "Please call her."), original()
+    hidden = {"evidence": "", "parser": "2"}  # as that release read them: no evidence, and so no look for an original
+    for mail in (first, second):
+        room.file(mail, older=lambda records: [replace(record, **hidden) for record in records])
+    assert room.rows("SELECT count(*) FROM message") == [(2,)]
+    (script,) = (text for name, text in migrations.scripts() if name == "0008_b_copies")
+    with contextlib.closing(open_store(room.path)) as db:
+        for statement in (*GONE, *migrations.statements(script)):
+            db.execute(statement)
+    assert room.rows("SELECT message_id FROM _forwarded") == [(1,)]
+    assert room.rows("SELECT note FROM envelope_note") == [("Please call her.",)]
+    assert prove_whole(room, tmp_path)[0] == []
+    seq = room.end_of_feed()
+    room.again()
+    room.settle()
+    assert room.rows("SELECT id, internet_message_id FROM message") == [(1, "offer-1@lead.example")]
+    assert room.rows("SELECT old_id, message_id FROM message_alias") == [(2, 1)]
+    assert ("message", 2, "merge") in room.told_since(seq)
+    assert room.rows("SELECT note FROM message_text") == [("Please call her.",)]
+    room.verify()
+    assert prove_whole(room, tmp_path) == ([], 0)

@@ -32,7 +32,8 @@ SELECT m.id, m.author_address, coalesce(t.base_subject, '')
   FROM message m LEFT JOIN thread t ON t.id = m.thread_id
  WHERE m.internet_message_id IS NULL
    AND m.author_address IS NOT NULL
-   AND m.id IN (SELECT message_id FROM envelope WHERE route = 'forward');
+   AND m.id IN (SELECT message_id FROM envelope
+                 WHERE route = 'forward' OR evidence GLOB 'text-*' OR evidence GLOB 'html-*');
 
 INSERT INTO envelope_note (envelope_id, note)
 SELECT min(e.id), x.note
