@@ -36,19 +36,12 @@ def serve(context: click.Context, only: str | None, verbose: bool) -> None:
         """The settings, with the option of the command line, which wins."""
         return replace(found.settings, log=replace(found.settings.log, level="debug")) if verbose else found.settings
 
-    def tell_pending(found: Configuration) -> None:
-        for name, why in found.pending:
-            log.log().warning("config.no_effect_yet", key=name, why=why)
-
     def read() -> Settings:
-        again = load(found.file, os.environ)
-        tell_pending(again)
-        return in_effect(again)
+        return in_effect(load(found.file, os.environ))
 
     found = configuration(context)
     settings = in_effect(found)
     log.configure(level=settings.log.level, form=settings.log.format)
-    tell_pending(found)
 
     def ready(endpoints: list[str]) -> None:
         listening = f", listening on {' '.join(endpoints)}" if endpoints else ""

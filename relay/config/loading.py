@@ -7,7 +7,7 @@ mistakes in one go and the place of each, so nothing here stops at the first.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,13 @@ class Configuration:
     """Settings and where they come from.
 
     `origins`: "section.key" -> "file:line", the name of a variable or "credential NAME", for every key that
-    was set. `pending`: ("section.key", sentence) for every key that was set and has no effect yet.
+    was set.
     """
 
     settings: Settings
     file: Path
     drop_ins: tuple[Path, ...]
     origins: Mapping[str, str]
-    pending: tuple[tuple[str, str], ...]
 
 
 def locate(wanted: str | None, environment: Mapping[str, str], places: tuple[Path, ...] = DEFAULT_PLACES) -> Path:
@@ -67,7 +66,7 @@ def load(file: Path, environment: Mapping[str, str]) -> Configuration:
         raise Mistaken(sorted(set(reading.mistakes), key=reading.rank))
     built = {name: _section(name)(**reading.found.get(name, {})) for name in SECTIONS}
     drop_ins = tuple(each.path for each in reading.files[1:])
-    return Configuration(Settings(**built), file, drop_ins, reading.origins(), tuple(reading.pending()))
+    return Configuration(Settings(**built), file, drop_ins, reading.origins())
 
 
 def _section(name: str) -> Any:
@@ -228,11 +227,3 @@ class _Reading:
         for here, last in self.setters.items():
             found[".".join(here)] = ", ".join(each.origin(here) for each in (*self.sharers.get(here, ()), last))
         return found
-
-    def pending(self) -> Iterator[tuple[str, str]]:
-        """Keys that were set and change nothing yet."""
-        for section, keys in SECTIONS.items():
-            for name, value in self.found.get(section, {}).items():
-                sentence = keys[name].metadata["pending"]
-                if sentence and value not in ("", ()):
-                    yield f"{section}.{name}", sentence

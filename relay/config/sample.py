@@ -46,10 +46,6 @@ def _paragraph(text: str) -> Iterator[str]:
         yield f"# {line}"
 
 
-def _pending(known: Field[Any]) -> str:
-    return f" No effect yet: {known.metadata['pending']}." if known.metadata["pending"] else ""
-
-
 def _shown(known: Field[Any]) -> str:
     return known.metadata["example"] or as_toml(known, default(known))
 
@@ -65,14 +61,14 @@ def sample() -> str:
             of = known.metadata["of"]
             if of is not None:
                 lines += [
-                    *_paragraph(f"{inspect.getdoc(of)}{_pending(known)}"),
+                    *_paragraph(inspect.getdoc(of) or ""),
                     f"#[[{section.name}.{known.name}]]",
                 ]
                 for one in fields(of):
                     lines += [*_paragraph(one.metadata["doc"]), f"#{one.name} = {_shown(one)}"]
                 continue
             must = " Must be set." if known.metadata["required"] else ""
-            lines += _paragraph(f"{known.metadata['doc']}{must}{_pending(known)}")
+            lines += _paragraph(f"{known.metadata['doc']}{must}")
             # Our domains are no must, but a relay without them takes every mail for incoming.
             given = known.metadata["required"] or (section.name, known.name) == ("company", "domains")
             lines.append(f"{'' if given else '#'}{known.name} = {_shown(known)}")
@@ -107,6 +103,6 @@ def _entry(known: Field[Any]) -> Iterator[str]:
     else:
         facts.append("not set by default" if default(known) is None else "empty by default")
     facts.append("changed by a reload" if about["live"] else "**takes a restart**")
-    doc = " ".join(f"{about['doc']}{_pending(known)}".split())
+    doc = " ".join(about["doc"].split())
     yield f"* `{known.name}`: {doc}"
     yield f"  *({', '.join(facts)})*"

@@ -3,7 +3,6 @@
 The loader, `config check`, `config example`, `config show` and docs/configuration.md all read these types:
 a class is a section, its docstring what the section is for, the text of a key what an operator must know to
 set it. Values here are already read: sizes in octets, times in seconds, paths absolute, networks parsed.
-`pending` says in one sentence that a key has no effect yet (`config check` repeats it).
 """
 
 # ruff: noqa: RUF009  every call of `key` gives a dataclass field
@@ -31,17 +30,16 @@ def key(
     example: str = "",
     live: bool = True,
     credential: bool = False,
-    pending: str = "",
     of: Any = None,
 ) -> Any:
     """A configuration key: its meaning for an operator, what its value may be, its default.
 
     `example`: TOML shown where the default says nothing. `live`: a reload (SIGHUP) changes it, else it takes
-    a restart. `credential`: a systemd credential named `section.key` may stand in. `pending`: what it
-    still lacks. `of`: the dataclass of an array of tables, which has no kind of its own.
+    a restart. `credential`: a systemd credential named `section.key` may stand in. `of`: the dataclass of an
+    array of tables, which has no kind of its own.
     """
     metadata = {"doc": doc, "kind": kind, "required": required, "example": example, "live": live}
-    metadata |= {"credential": credential, "pending": pending, "of": of}
+    metadata |= {"credential": credential, "of": of}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)

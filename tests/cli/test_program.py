@@ -117,7 +117,7 @@ def test_help_answers_at_once_and_imports_nothing_heavy():
     assert min(took) < 0.3
 
 
-def test_config_check_tells_all_mistakes_at_once_and_what_has_no_effect(tmp_path, capsys):
+def test_config_check_tells_all_mistakes_at_once(tmp_path, capsys):
     file = tmp_path / "c.toml"
     file.write_text('[capture]\nhostnam = "a.example"\n[limits]\nconnections = "x"\n')
     assert run(["-c", str(file), "config", "check"]) == 1
@@ -125,9 +125,7 @@ def test_config_check_tells_all_mistakes_at_once_and_what_has_no_effect(tmp_path
     assert [line.split(": ")[0] for line in lines] == [f"{file}:{number}" for number in (1, 1, 2, 4)]
     file.write_text('[capture]\nhostname = "a.example"\naddresses = ["c@a.example"]\n[dns]\ntimeout = "8 s"\n')
     assert run(["-c", str(file), "config", "check"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"ok: {file}"
-    assert told[1].startswith(f"{file}:5: dns.timeout: no effect yet: ")
+    assert capsys.readouterr().out == f"ok: {file}\n"
 
 
 @pytest.fixture

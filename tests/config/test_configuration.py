@@ -259,13 +259,6 @@ def test_required_keys_may_come_from_the_environment_alone(write):
     assert load(write(""), environment).settings.capture.hostname == "crm.example.org"
 
 
-def test_a_key_that_has_no_effect_yet_says_so_only_when_it_was_set(write):
-    assert load(write(LEAST), {}).pending == ()
-    assert load(write(LEAST + '[filing]\nunknown = "facts"\n[dns]\nservers = []\n'), {}).pending == ()
-    loud = '[dns]\ntimeout = "8 s"\n[admission]\narc_sealers = ["example.net"]\n'
-    assert [name for name, _ in load(write(LEAST + loud), {}).pending] == ["admission.arc_sealers", "dns.timeout"]
-
-
 def test_the_file_is_looked_for_in_the_documented_order(tmp_path):
     here, there = tmp_path / "here.toml", tmp_path / "etc.toml"
     there.touch()
