@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from certificates import make, trusting
+from dns_stub import NameServer
 from mailbuilder import message
 from running import PATIENCE, Relay, stranger
 
@@ -15,12 +16,18 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def relay(tmp_path):
+def names():
+    """A name server that knows no names: nothing can be proved."""
+    with NameServer() as server:
+        yield server.place
+
+
+@pytest.fixture
+def relay(tmp_path, names):
     folder = tmp_path / "relay"
     relay = Relay(
         folder,
-        '[admission]\nnetworks = []\n[tls]\ncertificate = "tls.crt"\nkey = "tls.key"\n'
-        '[dns]\nservers = ["127.0.0.1:9"]\ntimeout = "200 ms"\n',
+        f'[admission]\nnetworks = []\n[tls]\ncertificate = "tls.crt"\nkey = "tls.key"\n[dns]\nservers = ["{names}"]\n',
     )
     make(folder)
     relay.start()
@@ -46,9 +53,7 @@ def test_a_colleague_logs_in_hands_in_mail_and_leaves(relay):
         assert (by, staff) == ("auth", 1)
         assert tls.startswith("TLSv1.3 ")
         relay.run("staff", "leave", "Ann Lee")
-        with pytest.raises(
-            smtplib.SMTPDataError, match=r"[45]\.7\."
-        ):  # the session that is open is not believed any more
+        with pytest.raises(smtplib.SMTPDataError, match=r"5\.7\."):  # the session that is open is not believed any more
             client.sendmail("ann@home.example", "crm@crm.example.org", message("Ann Lee <ann@home.example>"))
         client.rset()
     with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
