@@ -26,12 +26,11 @@ LINES = 2000
 def letter_page(found: Row, display: Screen) -> list[str]:
     """The whole letter."""
     lines = _head(found, display)
-    if found["note"].strip():
-        note = _body(found["note"], display, display.columns - 2)
+    for whose, note in _notes(found):
         lines += [
             "",
-            display.paint("Note of the colleague who forwarded it:", "yellow"),
-            *(f"  {line}" for line in note),
+            display.paint(f"Note of {whose}:", "yellow"),
+            *(f"  {line}" for line in _body(note, display, display.columns - 2)),
         ]
     lines += ["", *_body(found["text"], display, display.columns)]
     if found["quoted"].strip():
@@ -40,6 +39,13 @@ def letter_page(found: Row, display: Screen) -> list[str]:
         lines += ["", *(display.paint(f"{bar} {line}".rstrip(), "dim") for line in quoted)]
     lines += _parts(found["parts"], display)
     return [*lines, "", *_why(found, display)]
+
+
+def _notes(found: Row) -> list[tuple[str, str]]:
+    """(who wrote it, note) of each colleague, each once; what several said together where the copies are gone."""
+    somebody = "the colleague who forwarded it"
+    each = [(neutral(one["staff_name"] or "") or somebody, one["note"]) for one in found["notes"]]
+    return list(dict.fromkeys(each or [(somebody, found["note"])] * bool(found["note"].strip())))
 
 
 def _head(found: Row, display: Screen) -> list[str]:

@@ -173,6 +173,13 @@ def letter(db: sqlite.Connection, message: int) -> Row:
         (message,),
     )
     found["envelopes"] = envelopes(db, message)
+    found["notes"] = rows(
+        db,
+        "SELECT e.id AS envelope_id, e.staff_id, s.name AS staff_name, n.note FROM envelope e"
+        " JOIN envelope_note n ON n.envelope_id = e.id LEFT JOIN staff s ON s.id = e.staff_id"
+        " WHERE e.message_id = ? ORDER BY e.id",
+        (message,),
+    )
     dismissal = db.execute("SELECT dismissed_at FROM dismissal WHERE message_id = ?", (message,)).fetchone()
     found["dismissed_at"] = dismissal[0] if dismissal else None
     return found

@@ -93,7 +93,7 @@ def test_show_reads_like_a_letter(office):
     ):
         assert told in page, page
     forwarded = office.say("show", office.ids[1])
-    assert "Note of the colleague who forwarded it:" in forwarded
+    assert "Note of Bob Baker:" in forwarded
     assert "for the file" in forwarded
     found = json.loads(office.say("show", office.ids[0], "--json"))
     assert found["leads"][0]["lead_id"] == 1

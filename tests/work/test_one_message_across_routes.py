@@ -12,8 +12,11 @@ from mailbuilder import message
 from rereading_room import CAPTURE, Room
 from test_verify_and_rebuild_agree import Shelved
 
+from relay.cli.letter_page import letter_page
+from relay.cli.terminal import Screen
 from relay.store import migrations
 from relay.store.connection import open_store
+from relay.store.reading import letter
 from relay.work.rebuilding import Source, prove
 
 WORDS = (
@@ -242,3 +245,18 @@ def test_what_an_older_release_filed_as_two_is_one_after_refile(
     assert room.rows("SELECT note FROM message_text") == [("Please call her.",)]
     room.verify()
     assert prove_whole(room, tmp_path) == ([], 0)
+
+
+def test_each_colleagues_note_is_shown_under_her_name(room: Room) -> None:
+    room.file(
+        forward("bob", "Please call her."), original(), forward("carl", "Too cheap!"), forward("carl", "Too cheap!")
+    )
+    room.settle()
+    with contextlib.closing(open_store(room.path, read_only=True)) as db:
+        found = letter(db, 1)
+    assert [(one["staff_name"], one["note"]) for one in found["notes"]] == [
+        ("bob", "Please call her."), ("carl", "Too cheap!"), ("carl", "Too cheap!")
+    ]  # fmt: skip
+    page = "\n".join(letter_page(found, Screen()))
+    assert page.count("Too cheap!") == 1
+    assert "Note of bob:\n  Please call her." in page
