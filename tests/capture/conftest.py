@@ -15,16 +15,12 @@ from typing import Any
 
 import pytest
 import uvloop
-from hypothesis import settings
 
 from relay.attribution.directory import Directory
 from relay.capture.bounds import STRANGER, TRUSTED, Bounds
 from relay.capture.server import Server
 from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.mail.envelope import MailObject, VaultId
-
-settings.register_profile("shared machine", deadline=None)  # a slow moment is no failure
-settings.load_profile("shared machine")
 
 CRM = "crm@crm.example.org"
 DEADLINE = 10.0

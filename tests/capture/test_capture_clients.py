@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.capture import bounds
 from relay.mail.address import Address
 from relay.mail.envelope import MailObject
 from relay.vault.reader import Reader
@@ -125,7 +126,7 @@ def test_more_connections_than_descriptors_are_sent_away_without_a_flood_in_the_
     """accept with no descriptor left would log an error for each place in the backlog, many times a second."""
     log = tmp_path / "log"
     with log.open("wb") as errors, subprocess.Popen(
-        ["prlimit", "--nofile=120:120", sys.executable, CRASHING, tmp_path / "vault", "never", "1", str(1 << 30)],
+        ["prlimit", "--nofile=184:184", sys.executable, CRASHING, tmp_path / "vault", "never", "1", str(1 << 30)],
         stdout=subprocess.PIPE, stderr=errors, text=True,
     ) as process, contextlib.ExitStack() as ending:  # fmt: skip
         assert process.stdout
@@ -136,7 +137,7 @@ def test_more_connections_than_descriptors_are_sent_away_without_a_flood_in_the_
             for _ in range(200):
                 client = held.enter_context(socket.create_connection(("127.0.0.1", port), 10))
                 greeted.append(client.recv(3))
-        assert greeted.count(b"220") == 120 - 64
+        assert greeted.count(b"220") == 184 - bounds.SPARE_DESCRIPTORS
         assert greeted.count(b"421") == 200 - greeted.count(b"220")
         deadline = time.monotonic() + 20
         while True:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from dns_stub import NameServer
 from running import CAPTURE, PATIENCE, Relay
 
 MAIL = b"Subject: hello\r\n\r\nhi\r\n"
@@ -96,17 +97,23 @@ def test_sockets_inherited_from_systemd_are_served_and_said_so(relay: Relay) -> 
 
 
 def test_clients_outside_the_networks_are_told_so_by_the_real_daemon(tmp_path: Path) -> None:
-    relay = Relay(tmp_path, '[admission]\nnetworks = ["127.0.0.2/32"]\n').start()
-    try:
-        with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE) as client:
-            said = client.makefile("rb")
-            assert said.readline().startswith(b"220 ")
-            client.sendall(b"HELO x\r\n")
-            assert said.readline().startswith(b"250 ")
-            client.sendall(b"MAIL FROM:<rep@example.org>\r\n")
-            assert said.readline().startswith(b"550 5.7.1 this host may not hand in mail here")
-    finally:
-        assert relay.stop() == 0
+    with NameServer() as dns:
+        relay = Relay(tmp_path, f'[admission]\nnetworks = ["127.0.0.2/32"]\n[dns]\nservers = ["{dns.place}"]\n').start()
+        try:
+            with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE) as client:
+                said = client.makefile("rb")
+                for command, reply in (
+                    (b"", b"220 "),
+                    (b"HELO x\r\n", b"250 "),
+                    (b"MAIL FROM:<rep@stranger.example>\r\n", b"250 "),
+                    (b"RCPT TO:<crm@crm.example.org>\r\n", b"250 "),
+                    (b"DATA\r\n", b"354 "),
+                    (b"From: rep@stranger.example\r\n\r\nhello\r\n.\r\n", b"550 5.7.1 "),
+                ):
+                    client.sendall(command)
+                    assert said.readline().startswith(reply)
+        finally:
+            assert relay.stop() == 0
 
 
 def test_a_second_daemon_on_the_folder_is_one_line_that_names_the_first(relay: Relay) -> None:
