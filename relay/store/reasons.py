@@ -70,7 +70,7 @@ def reasons(db: sqlite.Connection, message: int) -> Row:
     `own_domain`, each envelope its `evidence`, `written_date` and `has_note`. And what `considered` adds.
     """
     found = letter(db, message)
-    for body in ("text", "quoted", "html", "note", "snippet"):
+    for body in ("text", "quoted", "html", "note", "notes", "snippet"):
         found.pop(body)
     found["decisions"] = rows(db, _DECISIONS, (message, FEW))
     found["held_by"] = rows(db, _HELD_BY, (message, FEW))

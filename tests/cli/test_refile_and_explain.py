@@ -182,7 +182,7 @@ def test_explain_answers_programs_without_any_body(filed: Relay) -> None:
     found = json.loads(filed.say("explain", "3", "--json"))
     assert found["sentences"][0]["about"] == "Came"
     assert {"envelopes", "parties", "thread", "decisions", "set_aside", "references", "tags"} <= found.keys()
-    assert not {"text", "html", "quoted", "note", "snippet"} & found.keys()
+    assert not {"text", "html", "quoted", "note", "notes", "snippet"} & found.keys()
     page = (ROOT / "docs" / "explain.md").read_text("utf-8")
     columns = {str(row[0]) for row in filed.sql("SELECT name FROM pragma_table_info('message')")}
     for key in found.keys() - columns:
