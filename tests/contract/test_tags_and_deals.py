@@ -198,6 +198,10 @@ def test_a_deal_that_is_won_keeps_its_mail_and_gets_no_more(mailroom: Mailroom, 
     anna("UPDATE deal SET closed_at = ? WHERE id = 1", day(1)[:10] + " 23:00:00")
     mailroom.settle()
     assert deals(anna) == [1, None]
+    for closed, wanted in ((day(1)[:10], [1, None]), (day(2)[:10], [1, 1]), (day(1)[:10] + " 00:00:00", [None, None])):
+        anna("UPDATE deal SET closed_at = ? WHERE id = 1", closed)
+        mailroom.settle()
+        assert deals(anna) == wanted, "a day without a time is over at its end"
     anna("INSERT OR REPLACE INTO deal (lead_id, external_id) VALUES (1, 'R7')")
     mailroom.settle()
     (number,) = anna("SELECT id FROM deal WHERE external_id = 'R7'")[0]

@@ -99,7 +99,9 @@ CREATE VIEW _deal_span ( -- From when to when a deal is open: mail within belong
   ends     -- a time, '~' for never, '' when it is closed and nobody knows since when
 ) AS
 SELECT d.id, d.lead_id, coalesce(d.opened_key, d.opened_at, ''),
-       CASE WHEN d.closed_at IS NOT NULL THEN coalesce(d.closed_key, d.closed_at)
+       -- a day without a time is over at its end: the mail by which a deal was won is of that day
+       CASE WHEN length(trim(d.closed_at)) = 10 AND d.closed_key IS NOT NULL THEN substr(d.closed_key, 1, 10) || 'T23:59:59.999Z'
+            WHEN d.closed_at IS NOT NULL THEN coalesce(d.closed_key, d.closed_at)
             WHEN d.outcome IS NULL THEN '~'
             ELSE coalesce((SELECT e.at FROM _deal_end e WHERE e.deal_id = d.id), '') END
   FROM deal d;
