@@ -161,11 +161,11 @@ def copy_leads(live: sqlite.Connection, scratch: sqlite.Connection, messages: Co
         "(SELECT id FROM deal WHERE lead_id IN (SELECT value FROM json_each(?)))"
     )
     _copy(live, scratch, "_deal_end", "deal_id, at", ended, leads)
-    tagging.hold(scratch)
     _copy(live, scratch, "lead_address", "id, lead_id, address", of_leads % ("lead_address", "address_key"), forms)
     columns = "id, message_id, lead_id, deal_id, verdict, reason, decided_by, decided_at"
     _copy(live, scratch, "explicit_attribution", columns, of_leads % ("explicit_attribution", "message_id"), ids)
     _copy(live, scratch, "dismissal", "message_id, dismissed_at", of_leads % ("dismissal", "message_id"), ids)
+    tagging.hold(scratch)
 
 
 def _copy(
