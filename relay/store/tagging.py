@@ -304,8 +304,9 @@ def hold(scratch: sqlite.Connection) -> None:
     """In a database that is made for comparison: tags ask for nothing, the decisions that they led to were copied."""
     scratch.execute("UPDATE _message_tag SET state = 'applied'")
     scratch.execute(  # nor do they narrow anything once more
-        "INSERT OR IGNORE INTO _narrowed (message_id, lead_id) SELECT DISTINCT t.message_id, x.lead_id FROM _message_tag t "
-        "CROSS JOIN message_address r ON r.message_id = t.message_id CROSS JOIN _match x ON x.address_id = r.address_id"
+        "INSERT OR IGNORE INTO _narrowed (message_id, lead_id) SELECT DISTINCT t.message_id, x.lead_id "
+        "FROM _message_tag t CROSS JOIN message_address r ON r.message_id = t.message_id "
+        "CROSS JOIN _match x ON x.address_id = r.address_id"
     )
     scratch.execute("DELETE FROM _tag_due")
 
