@@ -22,7 +22,7 @@ from relay.attribution import admission
 from relay.attribution.admission import Decision
 from relay.capture.lmtp import LmtpSession
 from relay.capture.session import Session
-from relay.capture.unix_socket import listen_unix
+from relay.capture.unix_socket import PRIVATE, listen_unix
 from relay.mail.envelope import IMPORT_SOCKET, Client
 
 _DATED = re.compile(r" XDATED=(\d{1,11})(?= |$)")
@@ -55,6 +55,6 @@ def listen_in(folder: Path) -> tuple[socket.socket, Path]:
     """
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return listen_unix(Path(f"/proc/self/fd/{descriptor}") / IMPORT_SOCKET), folder / IMPORT_SOCKET
+        return listen_unix(Path(f"/proc/self/fd/{descriptor}") / IMPORT_SOCKET, PRIVATE), folder / IMPORT_SOCKET
     finally:
         os.close(descriptor)

@@ -19,13 +19,16 @@ from relay.capture.listener import BACKLOG, ListenError
 MODE = 0o660
 """Owner and group may connect (connecting needs the right to write), nobody else."""
 
+PRIVATE = 0o600
+"""Owner only: a socket in the vault's folder, where nothing is for others."""
+
 LONGEST = 107
 """Octets of a path that the kernel takes (unix(7): sun_path has 108 with the NUL at its end)."""
 
 _PEER = struct.Struct("3i")  # struct ucred, unix(7): pid, uid, gid
 
 
-def listen_unix(path: Path) -> socket.socket:
+def listen_unix(path: Path, mode: int = MODE) -> socket.socket:
     """A listening socket at `path`. What is left of a program that died is replaced. Raises ListenError."""
     _look(path)
     # Made beside its place and moved there: at no moment can anybody connect whom the rights keep out.
@@ -38,7 +41,7 @@ def listen_unix(path: Path) -> socket.socket:
     try:
         making.unlink(missing_ok=True)
         opened.bind(os.fspath(making))
-        _give_rights(making, path.parent.stat().st_gid)
+        _give_rights(making, path.parent.stat().st_gid, mode)
         opened.listen(BACKLOG)
         opened.setblocking(False)
         making.replace(path)
@@ -50,7 +53,7 @@ def listen_unix(path: Path) -> socket.socket:
     return opened
 
 
-def _give_rights(made: Path, group: int) -> None:
+def _give_rights(made: Path, group: int, mode: int) -> None:
     """Let `group` connect. Raises OSError.
 
     Others may write in this folder: what lies at this name now need not be what we made there. So the rights are
@@ -63,7 +66,7 @@ def _give_rights(made: Path, group: int) -> None:
         itself = Path(f"/proc/self/fd/{opened}")  # a descriptor made with O_PATH takes no fchmod(2)
         with contextlib.suppress(PermissionError):  # a group that we are not in: then it is our own
             os.chown(itself, -1, group)
-        itself.chmod(MODE)
+        itself.chmod(mode)
     finally:
         os.close(opened)
 

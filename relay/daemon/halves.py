@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from relay.capture.listener import ListenError
-from relay.capture.unix_socket import listen_unix, remove
+from relay.capture.unix_socket import PRIVATE, listen_unix, remove
 from relay.log import log
 
 NAME = "filing.sock"
@@ -57,7 +57,7 @@ class FilingEnd:
         try:
             descriptor, name = _inside(self._folder)
             try:
-                opened = listen_unix(Path(name))
+                opened = listen_unix(Path(name), PRIVATE)
                 self._made = (self._folder / NAME).lstat()
             finally:
                 os.close(descriptor)

@@ -101,6 +101,7 @@ def letter(**changed):
         "id": 1, "internet_message_id": "a@b", "direction": "incoming", "direction_reason": "author-outside", "automatic": None,
         "subject": "Hall", "author_address": "anna@x.example", "author_name": "Anna", "originated_at": "2026-03-01T09:00:00.000Z",
         "date_source": "forwarded", "defects": ["no-date"], "text": "Hello\n\n\tcode\n", "quoted": "> old", "html": "", "note": "for the file",
+        "notes": [{"staff_name": "Bob", "note": "for the file"}],
         "parties": [{"address": "anna@x.example", "role": "from", "display_name": "Anna", "staff": [], "leads": [{"id": 1, "name": "Anna"}]},
                     {"address": "bob@example.org", "role": "to", "display_name": "", "staff": [{"id": 7, "name": "Bob"}], "leads": []}],
         "leads": [{"lead_id": 1, "name": "Anna", "role": "from", "deal_id": 3, "deal_title": "New hall", "reason": "address"}],
@@ -123,7 +124,7 @@ def test_a_letter_tells_everything_a_person_asks():
 
 
 def test_a_letter_of_nobody_says_what_to_do():
-    bare = letter(leads=[], parties=[], author_name="", note="", quoted="", parts=[], envelopes=[])
+    bare = letter(leads=[], parties=[], author_name="", note="", notes=[], quoted="", parts=[], envelopes=[])
     text = "\n".join(letter_page(bare, Screen(100)))
     assert "(unknown)" in text
     assert "none: bcc-relay attach 1 LEAD" in text

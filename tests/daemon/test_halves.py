@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -116,7 +115,7 @@ def test_a_vault_with_a_long_path_has_its_line(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30) / ("longer" * 20)
     folder.mkdir(parents=True)
     asyncio.run(_far_away(Ends(folder), folder))
-    assert os.listdir(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 async def _far_away(ends: Ends, folder: Path) -> None:

@@ -22,7 +22,7 @@ DAEMON: dict[str, Any] = asdict(
     Figures(
         '1.0 "x"\\\n', 7, 1000.0, 2000.0, accepts=True, files=True, sessions_open=2, sessions=9, accepted=5, octets=999,
         replies={"2xx": 50, "4xx": 1, "5xx": 2}, commits=[1, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1], commit_seconds=12.5,
-        refusals={"not-proved": 3}, dns_faults={"put-off": 2}, restarts={"filer": 1}, restarts_recent={"filer": 1},
+        refusals={"not-proved": 3}, dns_faults={"put-off": 2}, restarts={"filer": 1}, restarts_recent={"filer": 1}, certificate_until=5000.0,
     )
 )  # fmt: skip
 SEEN: dict[str, Any] = {

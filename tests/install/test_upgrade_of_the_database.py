@@ -56,6 +56,9 @@ class NextVersion(Relay):
         self.program = folder
         self.process = None
 
+    def verify(self) -> None:
+        self.run("verify")  # by the program of the next version, which this process is not
+
     def command(self, *words: str) -> list[str]:
         # PYTHONSAFEPATH: not from the folder we are in.
         return [

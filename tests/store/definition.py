@@ -91,9 +91,9 @@ def _open(db: sqlite.Connection, lead: int, at: str) -> list[int]:
     for deal, opened, closed_at, closed, outcome in db.execute(
         "SELECT id, opened_key, closed_at, closed_key, outcome FROM deal WHERE lead_id = ?", (lead,)
     ).fetchall():
-        if closed and len(str(closed_at).strip()) == 10:
-            closed = closed[:10] + "T23:59:59.999Z"  # a day is over at its end
         end = closed if closed_at is not None else ended.get(deal, "") if outcome else None
+        if end and len(str(closed_at).strip()) == 10:
+            end = end[:10] + "T23:59:59.999Z"  # a day is over at its end
         if (opened is None or opened <= at) and (end is None or at <= end):
             found.append(deal)
     return found
