@@ -154,7 +154,9 @@ class Relay:
         from relay.cli.program import run
 
         if os.geteuid() == 0 and any(path.exists() and path.stat().st_uid for path in (self.vault, self.database)):
-            return self.run(*words, status=status)  # root becomes the owner of the data, and this process must not
+            return Relay.run(
+                self, *words, status=status
+            )  # root becomes the owner of the data, and this process must not
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
         stdin, sys.stdin = sys.stdin, io.StringIO()  # nobody to be asked
         try:

@@ -104,6 +104,7 @@ def test_everything_is_private_and_search_is_not_copied(house, tmp_path):
     assert not list(folder.rglob("search*"))
 
 
+@pytest.mark.slow
 def test_while_mail_comes_in_the_copies_agree_and_nobody_waits(house, tmp_path):
     folder = tmp_path / "copy"
     house.start()

@@ -317,6 +317,7 @@ def test_no_daemon_can_start_from_the_first_copy_to_the_last_renaming(house, fol
     assert told == [f"{step} {name}" for step in STEPS for name in ("writer.lock", "filer.lock")]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_is_whole_afterwards(house, folder):
     """Not only between our steps: also in the middle of a copy."""
     house.accept(*house.mails(0, 400, size=20_000), segment_size=1_000_000)

@@ -212,6 +212,7 @@ def test_a_fault_of_ours_while_reloading_is_told_and_the_next_reload_counts(rela
     assert relay.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_storm_of_hangups_leaves_nothing_behind(relay: Relay, systemd: Systemd) -> None:
     """Neither descriptors nor threads nor processes, and each time the last state of the file is in effect."""
     assert relay.process is not None

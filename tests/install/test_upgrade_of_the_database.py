@@ -88,7 +88,7 @@ def older(tmp_path: Path) -> Relay:
 @pytest.fixture
 def newer(tmp_path: Path, older: Relay) -> Iterator[NextVersion]:
     """The next version, which has some seconds of work to do before it can file into that folder."""
-    relay = NextVersion(tmp_path / "next", older, rows=12_000_000)
+    relay = NextVersion(tmp_path / "next", older, rows=5_000_000)
     yield relay
     try:
         relay.verify()
