@@ -53,7 +53,7 @@ def listen_unix(path: Path, mode: int = MODE) -> socket.socket:
     return opened
 
 
-def _give_rights(made: Path, group: int, mode: int) -> None:
+def _give_rights(made: Path, group: int, mode: int = MODE) -> None:
     """Let `group` connect. Raises OSError.
 
     Others may write in this folder: what lies at this name now need not be what we made there. So the rights are

@@ -68,6 +68,7 @@ class Judging:
         """staff.id of those whose personal addresses these are now. Raises CannotTell."""
 
         def whose(db: sqlite.Connection) -> tuple[int, ...]:
+            self._knowledge.people(db)  # who knows nobody knows no addresses of theirs either
             found = self._logins.owners(db, now)
             return tuple(dict.fromkeys(found[token] for token in tokens if token in found))
 

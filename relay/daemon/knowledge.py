@@ -63,6 +63,9 @@ class Knowledge:
         if version != self._version:
             self._people = People(*senders.people(db))
             self._version = version
+        if not self._people.addresses:
+            # Nobody can be told from a stranger: a database that was just made, or made anew where one was lost.
+            raise CannotTell("no address of our people is known yet: bcc-relay staff add NAME ADDRESS")
         return self._people
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from relay import sqlite
 from relay.mail.address import Address
+from relay.store import who
 from relay.store.times import read_time
 
 MEMBERS = 500
@@ -32,7 +33,7 @@ _IN_THREAD = (
 
 def people(db: sqlite.Connection) -> tuple[dict[str, int], dict[int, datetime]]:
     """(address key -> staff.id, staff.id -> when that person left, for those who did)."""
-    addresses = dict(db.execute("SELECT address_key, staff_id FROM staff_address").fetchall())
+    addresses = who.staff(db)
     left = db.execute("SELECT id, left_at FROM staff WHERE left_at IS NOT NULL").fetchall()
     return addresses, {staff: _time(at) for staff, at in left}
 

@@ -172,7 +172,7 @@ def test_no_other_client_can_say_that_its_mail_is_an_import(relay_running, tmp_p
                 assert replies.readline()[:1] in (b"2", b"3")
         relay.until("SELECT count(*) FROM envelope")
         assert relay.sql("SELECT route, admitted_by FROM envelope") == [["bcc", "lmtp"]]
-        assert oct((relay.vault / "import.sock").stat().st_mode & 0o777) == "0o660"
+        assert oct((relay.vault / "import.sock").stat().st_mode & 0o777) == "0o600"
         assert oct(relay.vault.stat().st_mode & 0o777) == "0o700", "nobody else reaches the socket"
         relay.stop()
         assert not (relay.vault / "import.sock").exists()

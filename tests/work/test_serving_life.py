@@ -98,7 +98,9 @@ def test_sockets_inherited_from_systemd_are_served_and_said_so(relay: Relay) -> 
 
 def test_clients_outside_the_networks_are_told_so_by_the_real_daemon(tmp_path: Path) -> None:
     with NameServer() as dns:
-        relay = Relay(tmp_path, f'[admission]\nnetworks = ["127.0.0.2/32"]\n[dns]\nservers = ["{dns.place}"]\n').start()
+        relay = Relay(tmp_path, f'[admission]\nnetworks = ["127.0.0.2/32"]\n[dns]\nservers = ["{dns.place}"]\n')
+        relay.say("staff", "add", "Bob", "bob@example.org")
+        relay.start()
         try:
             with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE) as client:
                 said = client.makefile("rb")
