@@ -19,10 +19,11 @@ _SPACE = re.compile(r"[ \t]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 _STRINGS = {
-    # A run of one or two quotation marks is content; the closing three may follow one or two of them. Possessive, or a
-    # string that nothing closes would be tried in every division.
-    '"""': re.compile(r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}', re.DOTALL),
-    "'''": re.compile(r"'''(?:[^']++|'{1,2}(?!'))*+'{3,5}", re.DOTALL),
+    # A run of one or two quotation marks is content; the closing three may follow one or two of them. The classes are
+    # possessive, or a string that nothing closes would be tried in every division (not the groups: Python before
+    # 3.11.5 goes wrong on those).
+    '"""': re.compile(r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*"{3,5}', re.DOTALL),
+    "'''": re.compile(r"'''(?:[^']++|'{1,2}(?!'))*'{3,5}", re.DOTALL),
     '"': re.compile(r'"(?:[^"\\\n]|\\.)*"'),
     "'": re.compile(r"'[^'\n]*'"),
 }
