@@ -61,6 +61,7 @@ def test_mail_comes_in_by_starttls_and_by_tls_from_the_first_octet(secured, pair
         assert (told.name, told.tls) == ("rep.example.org", "TLSv1.3 TLS_AES_256_GCM_SHA384")
         assert client.say("QUIT").startswith("221 ")
         assert client.closed()
+        client.close()  # who has heard our goodbye and says none is let go ten seconds later
     running.wait(lambda: running.server.sessions == 0)
 
 
