@@ -145,7 +145,9 @@ def test_ctrl_c_leaves_what_was_decided_and_a_resized_terminal_is_drawn_anew(des
         assert max(map(len, page.splitlines())) <= 60
         person.type("c")
         person.until("Name: ")
-        person.type("\x03")
+        person.type("Q")
+        person.until("Q")
+        person.interrupt()
         assert "nothing was created" in person.until(KEYS)
         for means_nothing in ("\x1b[A", "\x1b", "\x1b[15~", "ä"):
             person.type(means_nothing)

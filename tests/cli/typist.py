@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import Self
 
 PATIENCE = 30.0
@@ -63,6 +64,14 @@ class Typist:
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C, once the program sleeps: readline does not see a signal that comes before it waits for a key."""
+        end = time.monotonic() + PATIENCE
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2][0] != "S":
+            assert time.monotonic() < end, self.seen
+            self._more(0.01)
+        self.type("\x03")
 
     def until(self, words: str) -> str:
         """Wait for words on the screen. Returns what has come since the last wait, without colours."""
