@@ -6,7 +6,8 @@ the default. A message begins at a `From ` line with a date in it, behind a blan
 
 Writers quote such lines in texts as `>From `, and the better ones (mboxrd) `>From ` as `>>From `: one `>` is taken
 away, unless a line `From ` stands unquoted behind a blank line of the text: then this writer does not quote (mboxcl2).
-Content-Length is not followed: senders write it too, and a wrong one would swallow the next message.
+Content-Length is followed where a message, or the file, really ends there: senders write it too, and programs that
+change a mailbox leave it as it was.
 
 Streams: a window of the file, never more than one message. Why not the standard library's `mailbox`: it reads the whole
 file for a table of all places before it gives the first message, needs a file that can be sought (no archive), begins a
@@ -36,6 +37,8 @@ _DATE = re.compile(
     rb"(?:[ ](?P<zone>[+-]\d{4}|[A-Z]{1,5}))?(?:[ ](?P<year>\d{4}))?(?:[ ](?P<zone2>[+-]\d{4}))?",
 )
 _HEADER_NEXT = re.compile(rb">?From |[!-9;-~]{1,77}[ \t]*:")
+_LENGTH = re.compile(rb"^Content-Length:[ \t]*(\d{1,12})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
+_HEADER_END = re.compile(rb"\n\r?\n")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _UNQUOTED = re.compile(rb"\n\r?\nFrom ")
 
@@ -95,9 +98,20 @@ def _split(stream: Stream, limit: int, start: int) -> Iterator[tuple[int, int, b
     base = begin = start  # octet of the file at which the buffer, and the message, begins
     looked = 0
     large = ended = False
+    told: int | None = None  # where the message ends by its own word, 0: it says nothing of use, None: not looked at
     broken: Exception | None = None
     while True:
         at = buffer.find(b"\nFrom ", looked)
+        if at >= 0 and told is None:
+            told = 0 if large else _told_end(buffer, at, limit - 2 * LINE)
+        if told and at >= 0:
+            if not ended and len(buffer) < told + 2 * LINE:
+                at = -1  # whether it ends there can be seen when more of it is here
+            elif _ends(buffer, told):
+                looked, told = told - 1, 0
+                continue
+            else:
+                told = 0
         if at >= 0 and (ended or len(buffer) - at > 2 * LINE):
             looked = at + 1
             if _separates(buffer, looked):
@@ -105,9 +119,9 @@ def _split(stream: Stream, limit: int, start: int) -> Iterator[tuple[int, int, b
                 base += looked
                 begin = base
                 del buffer[:looked]  # at the front: costs nothing
-                looked, large = 0, False
+                looked, large, told = 0, False, None
             continue
-        if at < 0:
+        if at < 0 and not told:
             looked = max(0, len(buffer) - len(b"\nFrom "))
         if ended:
             break
@@ -142,6 +156,27 @@ def _separates(buffer: bytearray, at: int) -> bool:
     before = bytes(buffer[max(0, at - 4) : at])
     blank = before.endswith((b"\n\n", b"\n\r\n")) or before in (b"\n", b"\r\n")
     return blank or _HEADER_NEXT.match(line[end:]) is not None
+
+
+def _told_end(buffer: bytearray, at: int, most: int) -> int:
+    """Where the message at the front ends by its Content-Length; 0 where it has none, or ends before the place `at`, or
+    behind `most` octets.
+    """
+    header = _HEADER_END.search(buffer, 0, at + 1)
+    length = None if header is None else _LENGTH.search(buffer, 0, header.end())
+    end = 0 if header is None or length is None else header.end() + int(length[1])
+    return end if at + 1 < end <= most else 0
+
+
+def _ends(buffer: bytearray, at: int) -> bool:
+    """Does the file end here, or begin another message, behind the blank line that some writers do not count?"""
+    if at > len(buffer):
+        return False
+    rest = bytes(buffer[at : at + 2 * LINE])
+    blank = len(rest) - len(rest.lstrip(b"\r\n"))
+    if blank == len(rest):
+        return True
+    return blank <= 2 and rest.startswith(b"From ", blank) and _separates(buffer, at + blank)
 
 
 def _line_end(octets: bytes) -> int:

@@ -65,6 +65,48 @@ def test_whatever_is_written_with_mboxrd_quoting_is_read_back(bodies: list[list[
     assert not [each for each in found if isinstance(each, Damaged)]
 
 
+def with_length(mail: bytes, length: int | None = None) -> bytes:
+    """As mboxcl2 has it: nothing is quoted, Content-Length tells where the message ends."""
+    header, _, body = mail.partition(b"\n\n")
+    told = len(body) if length is None else length
+    return FROM + header + b"\nContent-Length: %d\n\n" % told + body + b"\n"
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(["", "From ", "From bob Mon Mar  2 10:15:00 2026", "a: b", "Content-Length: 3", "words"]),
+            max_size=12,
+        ),
+        max_size=6,
+    ),
+    st.integers(1, 200),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_tells_its_length_ends_there_whatever_stands_in_its_text(bodies: list[list[str]], chunk: int) -> None:
+    mails = [b"Subject: x\n\n" + "\n".join([*lines, "end"]).encode() + b"\n" for lines in bodies]
+
+    class Slow(io.BytesIO):
+        def read1(self, _: int | None = -1) -> bytes:
+            return super().read1(chunk)
+
+    found = list(mbox.read(Slow(b"".join(map(with_length, mails))), "box", 1 << 20))
+    assert [one.content.split(b"\r\n\r\n", 1)[1] for one in found if isinstance(one, Letter)] == [
+        mail.split(b"\n\n", 1)[1].replace(b"\n", b"\r\n") for mail in mails
+    ]
+
+
+@pytest.mark.parametrize("length", [0, 3, 40, 5000, 999_999_999_999])
+def test_a_wrong_length_swallows_nothing(length: int) -> None:
+    box = (
+        with_length(b"Subject: 1\n\none\n", length)
+        + with_length(b"Subject: 2\n\ntwo\n", length)
+        + FROM
+        + b"Subject: 3\n\nx\n"
+    )
+    assert [one.split(b"\r\n")[0] for one in contents(box)] == [b"Subject: 1", b"Subject: 2", b"Subject: 3"]
+
+
 def test_a_line_that_begins_with_from_begins_a_message_only_with_a_date() -> None:
     body = b"Subject: 1\n\nFrom my point of view\n\nFrom the desk of Bob\nPhone: 1\n\nFrom Monday on\n"
     assert contents(FROM + body) == [body.replace(b"\n", b"\r\n")]
