@@ -62,13 +62,17 @@ as_json = click.option(
 )
 
 
+MOST_ROWS = 10_000
+"""Rows of one answer at the most; there is `--before` for more."""
+
+
 def page(before: str) -> Callable[[F], F]:
     """--limit and --before; `before` says what names the last row seen."""
 
     def decorate(function: F) -> F:
         function = click.option("--before", metavar=before, help="Go on after this one: the next page.")(function)
         return click.option(
-            "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many."
+            "--limit", type=click.IntRange(1, MOST_ROWS), default=50, show_default=True, help="At most so many."
         )(function)
 
     return decorate

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from relay.cli.command import Command, answer, as_json, page, say
+from relay.cli.command import MOST_ROWS, Command, answer, as_json, page, say
 from relay.cli.completing import leads
 from relay.cli.opened import configuration, page_before, store
 
@@ -147,16 +148,28 @@ def raw(context: click.Context, message: str, envelope: int) -> None:
 @page("MESSAGE|TIME")
 @as_json
 @click.option(
+    "--addresses",
+    "only_addresses",
+    is_flag=True,
+    help="Only the addresses of who is on these messages, but for our own people: each once, for a mailer.",
+)
+@click.option(
     "--rebuild", is_flag=True, help="Make the index anew from the database, then search (if WORDS are given)."
 )
 @click.pass_context
 def search(
-    context: click.Context, words: tuple[str, ...], limit: int, before: str | None, as_json: bool, rebuild: bool
+    context: click.Context,
+    words: tuple[str, ...],
+    limit: int,
+    before: str | None,
+    as_json: bool,
+    only_addresses: bool,
+    rebuild: bool,
 ) -> None:
     """Find messages by words, newest first.
 
     All words must occur; also from:ANNA to:BOB subject:OFFER before:2026-01-31 after:2025-01-01
-    has:attachment.
+    has:attachment. With --addresses all messages found count, not only a page of them.
     """
     from relay.cli.terminal import screen
     from relay.cli.timeline_page import Names, found_page
@@ -171,9 +184,15 @@ def search(
             return
     db = question.open_search(path)
     context.call_on_close(db.close)
+    if only_addresses and context.get_parameter_source("limit") is ParameterSource.DEFAULT:
+        limit = MOST_ROWS
     ids = [
         each.message_id for each in question.search(db, " ".join(words), limit=limit, before=page_before(db, before))
     ]
+    if only_addresses:
+        everybody = question.addresses(db, ids, configuration(context).settings.company.domains)
+        answer(everybody) if as_json else say([str(each["address"]) for each in everybody])
+        return
     found = reading.messages(db, ids)
     if as_json:
         answer(found)

@@ -7,8 +7,10 @@ as a quoted string. How the index is kept is in `search`.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,6 +164,31 @@ def search(
         for _, message in newest
     )
     return [Found(*row) for row in found if row]
+
+
+_ADDRESSES = """
+SELECT a.address, ma.display_name, count(*), max(ma.originated_at)  -- the name is of the row with the max()
+  FROM json_each(?) w
+ CROSS JOIN message_address ma ON ma.message_id = w.value
+ CROSS JOIN address a ON a.id = ma.address_id
+ WHERE a.domain NOT IN (SELECT value FROM json_each(?))
+   AND NOT EXISTS (SELECT 1 FROM _address_form f JOIN staff_address o ON o.address_key = f.form
+                    WHERE f.address_id = a.id)
+ GROUP BY a.id
+ ORDER BY 4 DESC, a.address
+"""
+
+
+def addresses(
+    connection: sqlite.Connection, messages: Iterable[int], domains: Collection[str]
+) -> list[dict[str, object]]:
+    """Who is on these messages, each address once, those of the newest mail first; our own people are left out.
+
+    `domains`: ours. The keys are columns of the view `unknown_address`: here the addresses of leads are told, too.
+    """
+    columns = ("address", "display_name", "message_count", "last_at")
+    rows = connection.execute(_ADDRESSES, (json.dumps(list(messages)), json.dumps(sorted(domains))))
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _filters(question: Question) -> tuple[list[str], list[object]]:

@@ -129,6 +129,18 @@ def test_search_finds_words_and_fields(office):
     assert office.say("search", "before:yesterwhen", status=1).count("\n") == 1
 
 
+def test_the_addresses_of_what_is_found_are_given_for_a_mailer_each_once(office):
+    office.say("search", "--rebuild")
+    everybody = office.say("search", "after:2000-01-01", "--addresses").split()
+    assert everybody
+    assert len(everybody) == len(set(everybody))
+    assert not [address for address in everybody if address.endswith("@example.org")]  # our own people
+    rows = json.loads(office.say("search", "after:2000-01-01", "--addresses", "--json"))
+    assert [row["address"] for row in rows] == everybody
+    assert rows[0].keys() == {"address", "display_name", "message_count", "last_at"}
+    assert len(office.say("search", "after:2000-01-01", "--addresses", "--limit", "1").split()) < len(everybody)
+
+
 def test_what_a_stranger_writes_cannot_reach_the_terminal(office):
     for command in (["unresolved"], ["show", office.ids[2]], ["search", "new"]):
         if command[0] == "search":
