@@ -62,7 +62,7 @@ def verify(context: click.Context, as_json: bool) -> None:
     db = store(context, write=True)
     settle(db)  # what a CRM wrote a moment ago and nobody has looked at yet is no difference
     found: list[dict[str, Any]] = []
-    for each in differences(db):
+    for each in differences(db, domains=settings.company.domains):
         found.append({"name": each.name, "sentence": each.sentence, "row": each.row})
         if not as_json:
             say([str(each)])

@@ -23,6 +23,7 @@ _FULL_STOPS = str.maketrans("。．｡", "...")  # UTS 46 §4: all of them separ
 _NOT_LOCAL = re.compile(r"[\s\x00-\x20\x7f-\x9f()<>\[\]:;@\\,\"\ud800-\udfff]")
 _NOT_QUOTED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_WORD_BEGINS = re.compile(r"(?<![^@.-])[^\x00-\x7f]")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -162,13 +163,30 @@ def forms(address: Address) -> tuple[tuple[str, int], ...]:
     """The spellings under which a CRM may have typed this address, with their rank, best first.
 
     Rank 0: the key, and the same with the domain as U-labels. Rank 1: the same without the plus tag
-    (RFC 5233). All lower case, each once.
+    (RFC 5233). All as SQLite's `lower` leaves them, which knows ASCII only; each once.
     """
     local = address.local_part.lower()
     domains = {address.domain: None, u_labels(address.domain).lower(): None}
-    found = {f"{local}@{domain}": 0 for domain in domains}
-    plain = local.partition("+")[0]
-    if plain:
+    found: dict[str, int] = {}
+    for rank, name in enumerate((local, local.partition("+")[0])):
         for domain in domains:
-            found.setdefault(f"{plain}@{domain}", 1)
+            for typed in _as_typed(f"{name}@{domain}") if name else ():
+                found.setdefault(typed, rank)
     return tuple(found.items())
+
+
+def _as_typed(spelling: str) -> tuple[str, ...]:
+    """A spelling in lower case, and with letters beyond ASCII as people type them: all in capitals, capitals where a
+    word begins, in pieces (NFD, as some systems have them).
+    """
+    if spelling.isascii():
+        return (spelling,)
+    capitals = "".join(map(_capital, spelling))
+    words = _WORD_BEGINS.sub(lambda letter: _capital(letter[0]), spelling)
+    return spelling, capitals, words, unicodedata.normalize("NFD", spelling)
+
+
+def _capital(letter: str) -> str:
+    """The capital of a letter beyond ASCII, where it has one by itself (`ß` has not)."""
+    capital = letter.upper()
+    return letter if letter.isascii() or len(capital) > 1 else capital

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from relay import sqlite
 from relay.store import never_log
+from relay.store.spelling import misspelt
 from relay.store.verify import invariants, objects_of_ours, schema_differences
 
 SHOWN = 3
@@ -48,13 +50,6 @@ _ROWS = {
         "deals with another outcome than 'won', 'lost' or NULL",
         "any other word counts as closed",
         "write NULL while a deal is open",
-    ),
-    "address-form": (
-        ("SELECT id FROM lead_address WHERE address_key NOT LIKE '%_@_%' OR address_key GLOB '*[ <>,;:\"]*' UNION ALL"
-        " SELECT id FROM staff_address WHERE address_key NOT LIKE '%_@_%' OR address_key GLOB '*[ <>,;:\"]*'"),
-        "lead_address or staff_address rows that are no plain address",
-        "no mail will ever match them",
-        "write one address per row, without name, brackets or mailto:",
     ),
     "address-of-ours": (
         "SELECT la.id FROM lead_address la JOIN staff_address s ON s.address_key = la.address_key",
@@ -114,6 +109,12 @@ _OF_INVARIANTS = {
                      "set merged_into NULL on the one that stays"),
 }  # fmt: skip
 
+_MISSPELT = (
+    "lead_address or staff_address rows that are no plain address",
+    "no mail will ever match them",
+    "write one address per row, without name, brackets or mailto:; `bcc-relay verify` names each",
+)
+
 _NEVER_LOG = (
     "never_log rows whose pattern nobody can read",
     "they keep no mail out",
@@ -129,6 +130,9 @@ def content_findings(db: sqlite.Connection) -> Iterator[Finding]:
         rows = [str(row[0]) for row in db.execute(f"{query} LIMIT {COUNTED}")]
         if rows:
             yield _finding(name, rows, what, why, todo)
+    wrong = [str(each.id) for each in islice(misspelt(db), COUNTED)]
+    if wrong:
+        yield _finding("address-form", wrong, *_MISSPELT)
     patterns = db.execute("SELECT id, pattern FROM never_log ORDER BY id")
     unreadable = list(map(str, never_log.unreadable(patterns)[:COUNTED]))
     if unreadable:

@@ -204,13 +204,20 @@ class Rows:
         )
         next_id = self._next_id("address")
         missing = sorted(seen.keys() - ids.keys())
+        fresh = frozenset(missing)
         ids.update({key: next_id + n for n, key in enumerate(missing)})
         self._db.executemany(
             "INSERT INTO address (id, address, domain) VALUES (?, ?, ?)", [(ids[k], k, seen[k].domain) for k in missing]
         )
         self._db.executemany(
             "INSERT OR IGNORE INTO _address_form (form, address_id, rank) VALUES (?, ?, ?)",
-            [(form, ids[key], rank) for key in missing for form, rank in forms(seen[key])],
+            # Letters beyond ASCII have spellings that a version before this one did not know: those are made good for.
+            [
+                (form, ids[key], rank)
+                for key in seen
+                if key in fresh or "xn--" in key or not key.isascii()
+                for form, rank in forms(seen[key])
+            ],
         )
         self._db.executemany(
             "INSERT OR IGNORE INTO message_address "

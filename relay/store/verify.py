@@ -8,7 +8,7 @@ views what we made, and has a stranger planted a trigger that would run as us), 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from itertools import islice
@@ -18,6 +18,7 @@ from relay import sqlite
 from relay.log import log
 from relay.store.connection import open_store
 from relay.store.migrations import scripts, statements
+from relay.store.spelling import at_our_domains, misspelt
 
 SHOWN = 1000
 """Rows shown of one invariant: enough to see the pattern, few enough for a terminal."""
@@ -54,8 +55,8 @@ def invariants() -> list[Invariant]:
     return [Invariant(*pieces[i : i + 3]) for i in range(0, len(pieces), 3)]
 
 
-def verify(connection: sqlite.Connection, *, shown: int = SHOWN) -> Iterator[Difference]:
-    """Every difference between the database and its promises, as it is found.
+def verify(connection: sqlite.Connection, *, shown: int = SHOWN, domains: Iterable[str] = ()) -> Iterator[Difference]:
+    """Every difference between the database and its promises, as it is found. `domains`: our own, as A-labels.
 
     Each question is one statement and so one snapshot: it may run beside everything else, and holds back
     the write-ahead log no longer than a question takes. A million messages take about 20 seconds.
@@ -69,6 +70,17 @@ def verify(connection: sqlite.Connection, *, shown: int = SHOWN) -> Iterator[Dif
         for row in cursor.fetchmany(shown):
             yield Difference(invariant.name, invariant.sentence, dict(zip(names, row, strict=True)))
         cursor.close()
+    yield from islice(_addresses(connection, domains), shown)
+
+
+def _addresses(connection: sqlite.Connection, domains: Iterable[str]) -> Iterator[Difference]:
+    """Addresses that a CRM wrote and that do nothing, or harm; how addresses are read is not told in SQL."""
+    for each in misspelt(connection):
+        row = {"entity": each.table, "id": each.id, "address": each.address, "write": each.better}
+        yield Difference("address-spelling", "an address is written so that mail can match it, and one to a row", row)
+    for lead, address in at_our_domains(connection, domains):
+        sentence = "no lead has an address in our own domains ([company] domains)"
+        yield Difference("address-of-ours", sentence, {"lead_id": lead, "address": address})
 
 
 def _intact(connection: sqlite.Connection) -> Iterator[Difference]:

@@ -93,7 +93,7 @@ def _verify(source: Source) -> tuple[bool, str, Sequence[str]]:
         end = time.monotonic() + SETTLING
         while relation.settle(db) and time.monotonic() < end:
             pass  # what a CRM wrote a moment ago and nobody has looked at yet is no difference
-        found = [str(each) for each in verify(db)]
+        found = [str(each) for each in verify(db, domains=source.domains)]
         found += [
             f"vault-outcome: {vault_id} was accepted and has no outcome" for vault_id in unaccounted(source.vault, db)
         ]

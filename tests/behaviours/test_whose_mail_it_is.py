@@ -82,6 +82,13 @@ def test_09_an_address_of_ours_is_never_matched_as_a_lead_and_reported(company):
     company.crm("DELETE FROM lead_address WHERE lead_id = ?", lead)
 
 
+def test_09_an_address_in_our_own_domains_is_reported_on_a_lead_though_no_row_says_whose_it_is(company):
+    """Whoever writes from there counts as one of us, so the CRM's row is a mistake."""
+    lead = company.lead("Somebody", "somebody.new@example-two.example")
+    assert f"lead_id={lead}, address=somebody.new@example-two.example" in company.relay.run("verify", status=1)
+    company.crm("DELETE FROM lead_address WHERE lead_id = ?", lead)
+
+
 def test_18_replies_follow_the_thread(company):
     """A lead answers from an address not on file: the same lead, reason `thread`, and the address is offered."""
     anna = company.lead("Anna")
@@ -132,6 +139,8 @@ def test_18_the_order_of_arrival_makes_no_difference(company):
         ("anna@{0}", "Anna+News@{0}"),
         ("anna@xn--mller-kva.{0}", "anna@müller.{0}"),
         ("anna@müller.{0}", "anna@xn--mller-kva.{0}"),
+        ("anna@MÜLLER.{0}", "anna@xn--mller-kva.{0}"),
+        ("anna@Österreich.{0}", "anna@österreich.{0}"),
         ("anna meier@{0}", '"anna meier"@{0}'),
         ("anna@{0}", '"anna@{0}" <anna@{0}>'),
         ("anna@{0}", "<mailto:anna@{0}>"),

@@ -66,9 +66,25 @@ def test_forms_are_the_spellings_a_crm_may_have_typed_best_first():
     assert forms(address) == (
         ("ann+news@xn--mller-kva.example", 0),
         ("ann+news@müller.example", 0),
+        ("ann+news@mÜller.example", 0),
+        ("ann+news@mu\u0308ller.example", 0),
         ("ann@xn--mller-kva.example", 1),
         ("ann@müller.example", 1),
+        ("ann@mÜller.example", 1),
+        ("ann@mu\u0308ller.example", 1),
     )
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["ann@MÜLLER-LÜDENSCHEIDT.example", "Ann@Müller-Lüdenscheidt.example", "ann@Österreich-Über.Österreich.example",
+     "ÄNN.ÉT@ПОЧТА.example", "Änn.Ét@Почта.example"],
+)  # fmt: skip
+def test_letters_beyond_ascii_match_in_capitals_too_which_no_database_folds(typed):
+    address = Address.read(typed)
+    assert address is not None
+    as_sqlite_has_it = "".join(letter.lower() if letter.isascii() else letter for letter in typed)
+    assert (as_sqlite_has_it, 0) in forms(address)
 
 
 def test_an_address_without_tag_or_letters_beyond_ascii_has_one_form():

@@ -32,7 +32,7 @@ BROKEN = {
     "merge-circle": "INSERT INTO lead (id, merged_into) VALUES (5, 6), (6, 7), (7, 5)",
     "crm-time": "INSERT INTO staff (name, left_at) VALUES ('Rep', 'last week')",
     "deal-time": "INSERT INTO deal (lead_id, opened_at) VALUES (1, 'May')",
-    "address-empty": "INSERT INTO lead_address (lead_id, address) VALUES (1, 'Anna')",
+    "address-spelling": "INSERT INTO lead_address (lead_id, address) VALUES (1, 'Anna')",
     "never-log": "INSERT INTO never_log (pattern) VALUES ('bank.example')",
     "never-log ": "INSERT INTO never_log (pattern, staff_id) VALUES ('@bank.example', 99)",
     "address-health": "INSERT INTO _address_health (address_id, bounced_at) VALUES (1, '2026-03-02T10:16:00.000Z')",
@@ -79,4 +79,45 @@ def test_every_invariant_finds_what_breaks_it(mailroom: Mailroom, name: str) -> 
 
 
 def test_no_invariant_is_left_out_here() -> None:
-    assert {invariant.name for invariant in invariants()} == {name.strip() for name in BROKEN} - {"schema"}
+    assert {invariant.name for invariant in invariants()} == {name.strip() for name in BROKEN} - {
+        "schema",
+        "address-spelling",
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "better"),
+    [
+        ("<mailto:Zoe@x.example>", "zoe@x.example"), ("Zoe <zoe@x.example>", "zoe@x.example"),
+        ("'zoe@x.example'", "zoe@x.example"), ("zoe@x.example.", "zoe@x.example"),
+        ('"zoe"@x.example', "zoe@x.example"), ("zoe@ÜBERGRÖẞEN.example", "zoe@xn--bergren-4va0s1b.example"),
+        ("zoe at x.example", ""), ("@x.example", ""), ("zoe@x.example, max@x.example", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("table", ["lead", "staff"])
+def test_an_address_that_can_match_no_mail_is_told_with_what_to_write(
+    mailroom: Mailroom, typed: str, better: str | None, table: str
+) -> None:
+    mailroom.db.execute(f"INSERT INTO {table}_address ({table}_id, address) VALUES (1, ?)", (typed,))
+    [found] = verify(mailroom.db)
+    assert (found.name, found.row["entity"], found.row["address"]) == ("address-spelling", f"{table}_address", typed)
+    assert better is None or found.row["write"] == better
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [" Zoe@X.example\t", "zoe@büro.example", "Zoe@BÜRO.example", "zoe@Übergröße.example", "zoe@xn--bro-hoa.example",
+     "zoe@bu\u0308ro.example", "o'hara@x.example", "zoe+fair@x.example", "zoe_x-y.z@a-b.x.example", "ZOË@x.example"],
+)  # fmt: skip
+def test_an_address_that_mail_can_match_is_no_difference(mailroom: Mailroom, typed: str) -> None:
+    mailroom.db.execute("INSERT INTO lead_address (lead_id, address) VALUES (1, ?)", (typed,))
+    assert list(verify(mailroom.db)) == []
+
+
+def test_a_lead_with_an_address_in_our_own_domains_is_told_though_it_is_no_colleagues(mailroom: Mailroom) -> None:
+    """Whoever writes from there is one of us ([company] domains), so the lead's mail is taken for ours."""
+    for address in ("new@own.example", "new@BÜRO.example", "new@sub.own.example", "new@notown.example"):
+        mailroom.db.execute("INSERT INTO lead_address (lead_id, address) VALUES (1, ?)", (address,))
+    found = list(verify(mailroom.db, domains={"own.example", "xn--bro-hoa.example"}))
+    assert {difference.name for difference in found} == {"address-of-ours"}
+    assert [difference.row["address"] for difference in found] == ["new@own.example", "new@BÜRO.example"]

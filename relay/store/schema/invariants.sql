@@ -272,10 +272,6 @@ SELECT entity, id, at
 SELECT id AS deal_id, opened_at, closed_at FROM deal
  WHERE (opened_at IS NOT NULL AND opened_key IS NULL) OR (closed_at IS NOT NULL AND closed_key IS NULL);
 
--- address-empty: an address of a lead or of our people has an @
-SELECT 'lead_address' AS entity, id, address FROM lead_address WHERE address_key NOT LIKE '%_@_%'
-UNION ALL SELECT 'staff_address', id, address FROM staff_address WHERE address_key NOT LIKE '%_@_%';
-
 -- facts-only: mail of which only facts are kept says so, and has no text and no parts
 SELECT m.id AS message_id, m.defects
   FROM message m
