@@ -116,6 +116,14 @@ long paths; whoever sends more sends no commands."""
 AUTH_LINE = 12_288
 """Octets of AUTH with its initial response, or of an answer to its challenge, with the CRLF (RFC 4954 §4)."""
 
+PARTING = 2.0
+"""Seconds that a dialogue may go on once we stop, up to its DATA or QUIT: a mail takes a client five answers from us,
+each as far away as it is. To be cut off between two of them is to have to come again."""
+
+SILENT = 0.5
+"""Seconds of silence between commands after which there is no dialogue while we stop. Also what a client has for its
+QUIT after the 250 of its last mail: told 421 there, common mail libraries report a failure of what was accepted."""
+
 HANDSHAKE = 15.0
 """Seconds for a TLS handshake: six packets, also over a slow line with losses."""
 

@@ -81,6 +81,7 @@ class Connection(SMTP):
         self._held = 0  # octets of it that are here without a reservation
         self._withdraw: Callable[[], None] | None = None
         self._in_vault = False  # the vault has the message and will tell
+        self._parting = False  # a message was finished while we stop
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -98,10 +99,10 @@ class Connection(SMTP):
         if why:
             house.warn_now_and_then(self._since, "session.refused", why=why, **self._told())
             self._leave(reply.TOO_MANY_CONNECTIONS, why)
-        elif house.closing:
-            self._leave(reply.SHUTTING_DOWN, "closing")
         else:
             self._welcome()
+            if house.closing:  # it was there before the listener was closed
+                self.shut_down()
 
     def _welcome(self) -> None:
         """All is well: greet, now or when it is time."""
@@ -240,9 +241,24 @@ class Connection(SMTP):
             self.transport.close()
 
     def shut_down(self) -> None:
-        """The server stops: leave now, or after the message that is under way."""
-        if self.mode in (Mode.COMMAND, Mode.GREETING, Mode.CHALLENGE):
+        """The server stops: leave when the client is silent, or after the message that is under way."""
+        self._part(self.loop.time() + bounds.PARTING)
+
+    def _part(self, until: float) -> None:
+        """Leave once nobody has said anything for a moment, at `until` in any case. A message goes on to its end."""
+        now = self.loop.time()
+        if now < (due := min(until, self._heard + bounds.SILENT)):
+            self.loop.call_later(due - now, self._part, until)
+        elif self.mode in (Mode.COMMAND, Mode.GREETING, Mode.CHALLENGE):
             self._leave(reply.SHUTTING_DOWN, "closing")
+
+    def _after_message(self) -> None:
+        """The server stops, and the client has its answer: it may say QUIT, or what it has begun to say."""
+        if self._parting:
+            self._leave(reply.SHUTTING_DOWN, "closing")
+        else:
+            self._parting = True
+            self.loop.call_later(bounds.SILENT, self._part, 0.0)
 
     def abort(self) -> None:
         if self.transport is not None:

@@ -95,7 +95,7 @@ class Reception(Connection):
             self.house.turned_away("size", self._told(), code=refusal.code)
             self._refuse(refusal, words)
         if self.house.closing:
-            self._leave(reply.SHUTTING_DOWN, "closing")
+            self._after_message()
 
     def _room(self, octets: int) -> bool:
         """Have the whole message counted: among the small ones, else among those with a reservation."""
@@ -217,8 +217,8 @@ class Reception(Connection):
         self._write(answer)
         house.at("session.replied")
         if house.closing:
-            self._leave(reply.SHUTTING_DOWN, "closing")
-        elif self._rest or self._reading_paused or self._ended:
+            self._after_message()
+        if self._rest or self._reading_paused or self._ended:
             self._go_on()
 
     def _later(self, refusal: Reply, why: str, words: bytes = b"") -> None:

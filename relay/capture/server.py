@@ -289,6 +289,7 @@ class Server:
         if self._door is not None:
             remove(*self._door)
             self._door = None
+        await asyncio.sleep(0)  # who was accepted a moment ago has a session now
         emptied = asyncio.Event()
         house.emptied = emptied.set
         house.log.info("server.stopping", sessions=len(house.sessions))
