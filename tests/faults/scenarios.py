@@ -18,6 +18,7 @@ from tests.faults import power as power_failure
 from tests.faults.crowd import Crowd, large
 from tests.faults.house import House, house, needs, peak, small_disk
 from tests.faults.recording import compiler
+from tests.faults.restarting import restarted
 
 Scenario = Callable[[Path], str]
 
@@ -83,6 +84,11 @@ def terminate(folder: Path, times: int = 8) -> str:
                 assert status == 0, f"exit status {status}"
                 one.relay.start()
         return f"{times} x SIGTERM; {one.prove()}"
+
+
+def restarts(folder: Path, times: int = 100) -> str:
+    """Stopped and killed a hundred times while the socket stays, as under systemd: each 250 is followed by its vault id."""
+    return restarted(folder, times)
 
 
 def io_errors(folder: Path) -> str:
@@ -333,6 +339,7 @@ ALL: dict[str, tuple[Scenario, float]] = {
     "power": (power, 900),
     "kill": (kill, 180),
     "terminate": (terminate, 120),
+    "restarts": (restarts, 1200),
     "io-errors": (io_errors, 150),
     "slow-disk": (slow_disk, 120),
     "full-disk": (full_disk, 120),
