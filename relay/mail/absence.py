@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from relay.mail import written_day
-from relay.mail.automatic_words import AWAY, BACK, LEFT_OTHER, LEFT_SELF, PERSON, UNTIL, WORDS, Words, has
+from relay.mail.automatic_words import (
+    AWAY,
+    BACK,
+    BACK_AFTER,
+    LEFT_OTHER,
+    LEFT_SELF,
+    PERSON,
+    TO,
+    UNTIL,
+    UNTIL_AFTER,
+    WORDS,
+    Words,
+    has,
+)
 from relay.mail.labels import key
 
 LOOKED_AT = 2000
@@ -22,6 +35,11 @@ NEAR = 120
 
 SAME_ABSENCE = timedelta(days=4)
 """"Away until Friday, back on Tuesday": the last day and the day of return of one absence, a long weekend between."""
+
+SPAN = ("-", "~")
+"""What stands between the first and the last day in every language; `key` has one spelling of dashes."""
+
+_SENTENCE_ENDS = re.compile(r"(?<!\d)[.!?]\s|[。！？]|\n\n")
 
 MOST = 20
 """Places at which one phrase is looked for."""
@@ -59,23 +77,45 @@ def key_of_lines(text: str) -> str:
 
 
 def _may_tell(said: str, words: Words) -> bool:
-    return any(phrase in said for role in (BACK, LEFT_SELF, LEFT_OTHER) for phrase in words.get(role, ()))
+    return any(phrase in said for role in (BACK, BACK_AFTER, LEFT_SELF, LEFT_OTHER) for phrase in words.get(role, ()))
 
 
 def _days(said: str, code: str, words: Words, written: date) -> set[date]:
     found: set[date] = set()
     taken: set[int] = set()
-    for role in (BACK, UNTIL):
-        for phrase in words.get(role, ()):  # the longest first: "bis zum" before "bis"
+    for role in (BACK, UNTIL, TO):
+        phrases = (*words.get(TO, ()), *SPAN) if role == TO else words.get(role, ())
+        for phrase in phrases:  # the longest first: "bis zum" before "bis"
             for at in _places(said, phrase):
                 end = at + len(phrase)
-                if end in taken or (role == UNTIL and not _is_near(said, words, at, end)):
+                if end in taken or not _is_of_absence(role, said, words, at, end):
+                    continue
+                if role == TO and not written_day.may_begin_span(said[max(0, at - written_day.LOOKED_AT) : at], code):
                     continue
                 day = written_day.read(said[end : end + written_day.LOOKED_AT].lstrip(" :"), code, written)
                 if day is not None and not _is_short(phrase, said, words, at, end):
                     found.add(day)
                     taken.add(end)
+    for role in (BACK_AFTER, UNTIL_AFTER):
+        for phrase in words.get(role, ()):
+            for at in _places(said, phrase):
+                if not _is_of_absence(role, said, words, at, at + len(phrase)):
+                    continue
+                day = written_day.ending(said[max(0, at - written_day.LOOKED_AT) : at], code, written)
+                if day is not None and not _is_short(phrase, said, words, at, at + len(phrase)):
+                    found.add(day)
     return found
+
+
+def _is_of_absence(role: str, said: str, words: Words, at: int, end: int) -> bool:
+    """May these words be of an absence? Of a return they say so themselves, of a span only in a sentence that does."""
+    if role in (BACK, BACK_AFTER):
+        return True
+    if role != TO:
+        return _is_near(said, words, at, end)
+    start = max((one.end() for one in _SENTENCE_ENDS.finditer(said, max(0, at - NEAR), at)), default=max(0, at - NEAR))
+    stop = _SENTENCE_ENDS.search(said, end, end + NEAR)
+    return _tells(said[start : end + NEAR if stop is None else stop.start()], words)
 
 
 def _is_short(phrase: str, said: str, words: Words, at: int, end: int) -> bool:
@@ -84,8 +124,11 @@ def _is_short(phrase: str, said: str, words: Words, at: int, end: int) -> bool:
 
 
 def _is_near(said: str, words: Words, at: int, end: int) -> bool:
-    start, stop = max(0, at - NEAR), end + NEAR
-    return any(has(said, phrase, start, stop) >= 0 for phrase in words.get(AWAY, ()))
+    return _tells(said[max(0, at - NEAR) : end + NEAR], words)
+
+
+def _tells(said: str, words: Words) -> bool:
+    return any(has(said, phrase) >= 0 for phrase in words.get(AWAY, ()))
 
 
 def _places(said: str, phrase: str) -> list[int]:

@@ -12,8 +12,11 @@ from pkgutil import get_data
 from relay.mail.labels import BY_CODE, key
 
 REPLY, AWAY, UNTIL, BACK, BOUNCE, DELAYED = "reply", "away", "until", "back", "bounce", "delayed"
+UNTIL_AFTER, BACK_AFTER, TO = "until-after", "back-after", "to"
 LEFT_SELF, LEFT_OTHER, PERSON, BETWEEN = "left-self", "left-other", "person", "between"
-ROLES = (REPLY, AWAY, UNTIL, BACK, BOUNCE, DELAYED, LEFT_SELF, LEFT_OTHER, PERSON, BETWEEN)
+ROLES = (
+    REPLY, AWAY, UNTIL, UNTIL_AFTER, TO, BACK, BACK_AFTER, BOUNCE, DELAYED, LEFT_SELF, LEFT_OTHER, PERSON, BETWEEN,
+)  # fmt: skip
 
 Words = Mapping[str, tuple[str, ...]]
 """Role -> phrases by their `key`, the longest first."""

@@ -40,6 +40,37 @@ def said(text: str, subject: str = "Automatic reply: Offer") -> Absence | None:
         "Jestem na urlopie do dnia 17.08.2026.",
         "Jsem na dovolené do 17. srpna.",
         "Olen lomalla, palaan 17. elokuuta.",
+        # spans: the last day counts
+        "I will be out of the office from August 3 to August 17, 2026. In urgent cases call Bob.",
+        "I am on leave 3 - 17 August.",
+        "Je suis absent du 3 au 17 août 2026.",
+        "Estaré de vacaciones del 3 al 17 de agosto de 2026.",
+        "Sono in ferie dal 3 al 17 agosto 2026.",
+        "Estou de férias de 3 a 17 de agosto.",
+        "Olen vuosilomalla 3.8.–17.8.2026.",
+        "Я в отпуске с 03.08.2026 по 17.08.2026.",
+        "2026年8月3日から2026年8月17日まで休暇をいただいております。",
+        "您好，我将于2026年8月3日至2026年8月17日休假。",
+        # what says so stands behind the day
+        "Ich bin derzeit im Urlaub und ab dem 17.08.2026 wieder erreichbar.",
+        "Am 17.8. bin ich wieder im Büro. Zurzeit bin ich nicht erreichbar.",
+        "Ik ben met vakantie en vanaf maandag 17 augustus weer bereikbaar.",
+        "Olen lomalla 17.8.2026 asti.",
+        "2026. augusztus 17-ig szabadságon vagyok.",
+        "17 Ağustos 2026 tarihine kadar ofis dışındayım.",
+        "17.08.2026 tarihinde ofise döneceğim. Şu anda izindeyim.",
+        "お世話になっております。8月17日まで不在にしております。",
+        "2026년 8월 17일까지 휴가입니다.",
+        "我正在休假，8月17日返回办公室。",
+        # more languages, and a return without a preposition
+        "I am away from the office, returning 17 August 2026.",
+        "Sono assente e rientrerò lunedì 17 agosto.",
+        "Sunt în concediu până la data de 17 august 2026.",
+        "Sunt plecat din birou până pe 14 august 2026. Revin pe 17 august.",
+        "Θα είμαι εκτός γραφείου μέχρι τις 17 Αυγούστου 2026.",
+        "Я у відпустці до 17 серпня 2026 року.",
+        "Som na dovolenke do 17. augusta 2026.",
+        "我將休假至2026年8月17日。",
     ],
 )
 def test_the_day_that_is_named_is_read(text):
@@ -61,6 +92,11 @@ def test_lotus_notes_names_it_in_the_subject():
         "I am away until 17 August 2046.",
         "I am out of office until 31 June.",
         "I am out of the office. Call 17 08 2026.",
+        "I am out of the office. The fair is from 3 to 17 August.",
+        "I am out of the office: call 555-12/10 or 0170-17.8.",
+        "I am out of the office. We are open 9 - 17.",
+        "I am out of the office until ፫ August.",  # a figure to Unicode, and no number
+        "I am out of the office from ፪ to ፫ August.",
         "",
     ],
 )
@@ -79,6 +115,10 @@ def test_what_is_not_clear_is_not_kept(text):
         "Anna Meier ya no trabaja aquí.",
         "Anna Meier non lavora più in azienda.",
         "Anna Meier werkt niet meer bij ons.",
+        "Anna Meier ist nicht mehr für unser Unternehmen tätig.",
+        "Már nem dolgozom a cégnél.",
+        "Nu mai lucrez la Lead.",
+        "Artık Lead şirketinde çalışmıyorum.",
     ],
 )
 def test_who_left_is_told(text):
@@ -115,7 +155,15 @@ def test_the_table_of_words_has_no_mistake():
 
 
 @pytest.mark.parametrize(
-    "text", ["until " * 10000, "until 1" * 10000, "back on " + "a " * 10000, "no longer works " * 5000]
+    "text",
+    [
+        "until " * 10000,
+        "until 1" * 10000,
+        "1-1 " * 10000,
+        "3 to 4 to 5 out of office " * 5000,
+        "back on " + "a " * 10000,
+        "no longer works " * 5000,
+    ],
 )
 def test_no_text_holds_the_reader(text):
     started = time.process_time()
