@@ -16,7 +16,7 @@ from relay.mail.address import Address
 from relay.mail.automatic_words import BOUNCE, DELAYED, every, has
 from relay.mail.body import body
 from relay.mail.encoded import printable
-from relay.mail.labels import key
+from relay.mail.labels import BY_CODE, SUBJECT, key
 from relay.mail.message import Message, Part
 from relay.mail.reading import parse
 
@@ -46,6 +46,10 @@ _DAEMONS = frozenset({"mailer-daemon", "mail-daemon", "mailerdaemon", "mailer_da
 _EXCHANGE = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
 """The local part by which every Exchange server signs its notices."""
 _BOUNCES, _DELAYS = every(BOUNCE), every(DELAYED)
+
+_SUBJECT_LABELS = frozenset(
+    word for language in BY_CODE.values() for word, role in language.labels.items() if role == SUBJECT
+)
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.:/-])([45])\d\d(?=[ -])")
@@ -105,7 +109,7 @@ class Report:
     """What a delivery report says: of whom, and about which message. Message-IDs without angle brackets.
 
     `message_id`: of the message that it is about, None when it does not say. The rest is of the header that the
-    report returns: None and '' where it returns none.
+    report returns, None where it returns none; `subject` then as its words tell it, '' where they do not.
     """
 
     recipients: tuple[Recipient, ...] = ()
@@ -131,7 +135,7 @@ def read(message: Message) -> Report | None:
     if about is None and message.in_reply_to:
         about = message.in_reply_to[0]
     if returned is None:
-        return Report(recipients, about)
+        return Report(recipients, about, subject=_told_subject(message))
     author = returned.author[0].address if returned.author else None
     return Report(recipients, about, author, returned.originated_at, returned.subject[:998])
 
@@ -300,6 +304,18 @@ def _is_copy_line(line: str) -> bool:
     return (line.lstrip()[:2] in ("--", "__", "==", "**") or line.rstrip().endswith(":")) and (
         0 < len(stripped) < 120 and any(phrase in key(stripped) for phrase in _RETURNED)
     )
+
+
+def _told_subject(message: Message) -> str:
+    """The subject of the mail that a notice without its header is about: on a line `Subject:`, or behind its own
+    `Undeliverable:`.
+    """
+    for line in _text(message).split("\n")[:MAX_LINES]:
+        label, colon, value = line[:1998].partition(":")
+        if colon and value.strip() and len(label) < 60 and key(label.strip(" \t*>")) in _SUBJECT_LABELS:
+            return value.strip()[:998]
+    head, colon, rest = message.subject[:998].replace("：", ":").partition(":")
+    return rest.strip() if colon and key(head) in _BOUNCES else ""
 
 
 def _unquoted(lines: list[str]) -> list[str]:

@@ -134,3 +134,17 @@ def test_12_a_bounce_marks_the_address_and_is_no_contact(company):
     assert bounced
     assert "no such user" in str(reason)
     assert company.crm("SELECT incoming_count FROM lead_contact WHERE lead_id = ?", anna) in ([[0]], [])
+
+
+def test_12_a_notice_in_words_stands_below_the_mail_that_it_is_about(company):
+    """`Undeliverable: Offer`, which returns nothing of the mail and only answers it: it is on the lead's timeline."""
+    anna = company.lead("Anna")
+    company.copy(company.at("anna"), message_id=f"<sent@{company.domain}>")
+    notice = company.mail(
+        f"postmaster@{company.domain}", BOB, subject="Undeliverable: Offer", answers=f"<sent@{company.domain}>",
+        text=f"Delivery has failed to these recipients or groups:\n\n{company.at('anna')}\n\n550 5.1.1 not found\n",
+    )  # fmt: skip
+    message = company.file(notice, sender="")
+    company.until("SELECT count(*) FROM lead_message WHERE message_id = ? AND lead_id = ?", message, anna)
+    assert company.leads(message) == {anna: "thread"}
+    company.until("SELECT bounced_at FROM lead_address_health WHERE lead_id = ?", anna)

@@ -249,6 +249,21 @@ def test_a_notice_of_a_delay_is_no_bounce(text):
     assert found is None or not any(each.permanent for each in found.recipients)
 
 
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ("Subject: Undeliverable: Offer\n", "Delivery has failed to these recipients:\n\nanna@lead.example\n"),
+        ("Subject: Unzustellbar: Offer\n", "Delivery has failed to these recipients:\n\nanna@lead.example\n"),
+        ("Subject: DELIVERY FAILURE: User anna not listed\n", "Your message\n\n  Subject: Offer\n\nwas not delivered to:\n\n  anna@lead.example\n"),
+        ("Subject: Undelivered\n", "Ihre Nachricht\n\n  Betreff: Offer\n\nkonnte nicht zugestellt werden:\n\n  anna@lead.example\n"),
+    ],
+)  # fmt: skip
+def test_a_notice_that_returns_no_header_tells_the_subject_of_the_mail_in_its_words(fields, text):
+    head = f"From: postmaster@lead.example\nIn-Reply-To: <offer@example.org>\n{fields}"
+    found, recipient = one(notice(text, head))
+    assert (found.message_id, found.subject, recipient.final.key) == ("offer@example.org", "Offer", "anna@lead.example")
+
+
 def test_what_a_gmail_notice_answers_is_what_it_is_about():
     found, _ = one(notice(GMAIL, "From: mailer-daemon@googlemail.example\nIn-Reply-To: <offer@example.org>\n"))
     assert found.message_id == "offer@example.org"
