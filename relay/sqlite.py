@@ -22,8 +22,11 @@ Cursor = driver.Cursor
 Row = driver.Row
 Error = driver.Error
 DatabaseError = driver.DatabaseError
+DataError = driver.DataError
 IntegrityError = driver.IntegrityError
+InterfaceError = driver.InterfaceError
 OperationalError = driver.OperationalError
+ProgrammingError = driver.ProgrammingError
 version: str = driver.sqlite_version
 complete_statement = driver.complete_statement
 

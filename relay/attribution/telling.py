@@ -190,6 +190,7 @@ DEFECTS = {
     "text-not-kept": "it has no known lead, so only facts are kept ([filing] unknown); its text comes with a lead",
     # our own faults
     "composing-failed": "a fault of ours while working out what it means; it waits in the vault (`refile`)",
+    "filing-failed": "a fault of ours while writing it down; it waits in the vault (`refile`)",
     "filer-died": "it killed its reader twice; it waits in the vault (`refile` after an upgrade)",
 }
 """`message.defects`."""

@@ -23,6 +23,7 @@ from relay.log import log
 from relay.mail.envelope import VaultId
 from relay.store import erasures, forwarded, never_log, relation, removal, who
 from relay.store.connection import open_store
+from relay.store.contents import drop_contents
 from relay.store.erasures import Waiting
 from relay.store.facts import Transaction
 from relay.store.opening import SameFile, connect
@@ -185,6 +186,12 @@ class Filing:
         for part in large_parts(record):
             with self.writing(alive) as transaction:
                 transaction.keep([(part.digest, part.content)])
+
+    def drop_large_parts(self, records: Iterable[Record], alive: Callable[[], None] = lambda: None) -> None:
+        """Remove what was stored ahead of facts that could not be written."""
+        if digests := {part.digest for record in records for part in large_parts(record)}:
+            with self._locked(alive):
+                drop_contents(self._db, digests)
 
     def copies(self, message: int) -> list[VaultId]:
         """The mail objects that a message came in, in the order in which they are to be read: the best source first.

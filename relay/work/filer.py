@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from relay import sqlite
 from relay.attribution.compose import compose, unparsed
 from relay.attribution.directory import Directory
 from relay.attribution.record import Record
@@ -47,6 +48,19 @@ mails takes up a good part of it."""
 
 LONGEST_PAUSE = 0.02
 """Seconds that we pause at the most, also after a sync that a busy disk has made long."""
+
+OF_A_MAIL = (
+    sqlite.IntegrityError, sqlite.DataError, sqlite.InterfaceError, sqlite.ProgrammingError, ArithmeticError,
+    AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What is raised when one mail's rows cannot be written by a fault of ours: not a full disk, not a locked or damaged
+database, which pass, or concern every mail."""
+
+FILER_DIED = "filer-died"
+"""Defect of a mail that has killed its reader twice."""
+
+UNWRITTEN = "filing-failed"
+"""Defect of a mail whose rows could not be written by a fault of ours; it is kept as one that cannot be read."""
 
 Step = Callable[[str], None]
 """Called with the name of each step as it is reached, so that a test can stop the process there."""
@@ -111,23 +125,44 @@ class Filer:
             self._dropped.tell()
             self._forgotten.tell()
             return 0
-        messages = [self._parse(vault_id, mail) for vault_id, mail in mails]
+        try:
+            self._file(mails)
+        except OF_A_MAIL:  # nothing is written; whose fault it is shows when each is filed by itself
+            for each in mails:
+                self._file_alone(each)
+        return len(mails)
+
+    def _file_alone(self, mail: tuple[VaultId, MailObject]) -> None:
+        """What cannot be written of one mail must not keep all that came after it waiting."""
+        try:
+            self._file([mail])
+        except OF_A_MAIL as error:
+            self._log.exception("mail.unparsed", vault_id=str(mail[0]), why=type(error).__name__)
+            self._file([mail], unwritten=True)
+
+    def _file(self, mails: Sequence[tuple[VaultId, MailObject]], *, unwritten: bool = False) -> None:
+        """File these in one transaction. `unwritten`: what they say cannot be written, only that they came."""
+        messages = [None if unwritten else self._parse(vault_id, mail) for vault_id, mail in mails]
         directory = self._store.directory()
-        records = self._compose(mails, messages, directory)
+        records = self._compose(mails, messages, directory, unwritten=unwritten)
         if self._store.keeps_unknown:  # else nothing may be stored before we know whose mail it is
             for record in records:
                 self._store.keep_large_parts(record, self._alive)
         if self._store.in_company():
             time.sleep(max(0.0, self._free_at - time.monotonic()))  # the pause we owe
-        with self._store.writing(self._alive) as transaction:
-            began = time.monotonic()
-            self._at("filer.begun")
-            current = self._store.directory()
-            if current != directory:  # somebody changed who we are while we were reading
-                records = self._compose(mails, messages, current)
-            contents = {vault_id: mail.content for vault_id, mail in mails}
-            transaction.file(records, up_to=mails[-1][0], at=self._at, contents=contents)
-            written = time.monotonic()
+        try:
+            with self._store.writing(self._alive) as transaction:
+                began = time.monotonic()
+                self._at("filer.begun")
+                current = self._store.directory()
+                if current != directory:  # somebody changed who we are while we were reading
+                    records = self._compose(mails, messages, current, unwritten=unwritten)
+                contents = {vault_id: mail.content for vault_id, mail in mails}
+                transaction.file(records, up_to=mails[-1][0], at=self._at, contents=contents)
+                written = time.monotonic()
+        except OF_A_MAIL:
+            self._store.drop_large_parts(records, self._alive)  # their mail may come to have no parts
+            raise
         ended = time.monotonic()
         self._at("filer.committed")
         for vault_id, message in transaction.filed:
@@ -138,7 +173,6 @@ class Filer:
             self._forgotten.add(vault_id=str(vault_id))
         self._pace(written - began)
         self._free_at = ended + min(PAUSE * (ended - began), LONGEST_PAUSE)
-        return len(mails)
 
     def _parse(self, vault_id: VaultId, mail: MailObject) -> Message | None:
         """The message, or None when this mail must not be read again."""
@@ -152,16 +186,24 @@ class Filer:
         return message
 
     def _compose(
-        self, mails: Sequence[tuple[VaultId, MailObject]], messages: Sequence[Message | None], directory: Directory
+        self,
+        mails: Sequence[tuple[VaultId, MailObject]],
+        messages: Sequence[Message | None],
+        directory: Directory,
+        *,
+        unwritten: bool,
     ) -> list[Record]:
         records: list[Record] = []
         for (vault_id, mail), message in zip(mails, messages, strict=True):
             if mail.erased:  # taken back, and this database is older than that or made anew
                 records.append(replace(unparsed(vault_id, mail, ()), outcome=FORGOTTEN))
                 continue
+            if unwritten:
+                records.append(unparsed(vault_id, mail, (UNWRITTEN,)))
+                continue
             if message is None:
-                self._log.error("mail.unparsed", vault_id=str(vault_id), why="filer-died")
-                records.append(unparsed(vault_id, mail, ("filer-died",)))
+                self._log.error("mail.unparsed", vault_id=str(vault_id), why=FILER_DIED)
+                records.append(unparsed(vault_id, mail, (FILER_DIED,)))
                 continue
             self._note.reading(vault_id)
             try:

@@ -13,7 +13,7 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from relay.store.connection import open_store
 from relay.store.pinned import Pinned
 from relay.store.renewal import Renewal
 from relay.vault.reader import Reader
+from relay.work.filer import FILER_DIED, UNWRITTEN
 from relay.work.manifest import BackupError
 
 SAMPLE = 200
@@ -44,6 +45,9 @@ AGAIN = 3
 
 PAUSE = 0.7
 """Seconds in between."""
+
+Poison = Mapping[VaultId, str]
+"""Mail that is not to be read -> the defect that tells so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +178,13 @@ def _build(
     return gone
 
 
-def _records(
-    reader: Reader, vault_id: VaultId, directory: Directory, poison: set[VaultId]
-) -> tuple[Record, ...] | None:
+def _records(reader: Reader, vault_id: VaultId, directory: Directory, poison: Poison) -> tuple[Record, ...] | None:
     """What the filer would make of a mail object; None when the vault does not have it."""
     mail: MailObject | None = reader.get(vault_id)
     if mail is None or mail.erased:
         return None
     if vault_id in poison:
-        return (unparsed(vault_id, mail, ("filer-died",)),)
+        return (unparsed(vault_id, mail, (poison[vault_id],)),)
     try:
         return compose(vault_id, mail, parse(mail.content), directory)
     except MemoryError:
@@ -191,14 +193,15 @@ def _records(
         return (unparsed(vault_id, mail, ("composing-failed",)),)
 
 
-def _poison(live: sqlite.Connection, chosen: Chosen) -> set[VaultId]:
-    """Mail that has killed its reader: it must not be read here either."""
+def _poison(live: sqlite.Connection, chosen: Chosen) -> Poison:
+    """Mail that has killed its reader, or could not be written: it must not be read here either."""
     rows = live.execute(
-        "SELECT e.vault_id FROM json_each(?) w CROSS JOIN message m ON m.id = w.value CROSS JOIN envelope e "
-        "ON e.message_id = m.id WHERE m.status = 'unparsed' AND instr(m.defects, '\"filer-died\"') > 0",
-        (json.dumps(sorted(chosen.messages)),),
+        "SELECT e.vault_id, d.value FROM json_each(?1) w CROSS JOIN message m ON m.id = w.value "
+        "CROSS JOIN envelope e ON e.message_id = m.id CROSS JOIN json_each(m.defects) d "
+        "WHERE m.status = 'unparsed' AND d.value IN (SELECT value FROM json_each(?2))",
+        (json.dumps(sorted(chosen.messages)), json.dumps([FILER_DIED, UNWRITTEN])),
     )
-    return {vault_id for (text,) in rows if (vault_id := VaultId.read(text)) is not None}
+    return {vault_id: defect for text, defect in rows if (vault_id := VaultId.read(text)) is not None}
 
 
 def _taken_back(live: sqlite.Connection, chosen: Chosen) -> set[VaultId]:
@@ -211,7 +214,7 @@ def _taken_back(live: sqlite.Connection, chosen: Chosen) -> set[VaultId]:
 
 
 def _read_again(
-    db: sqlite.Connection, reader: Reader, directory: Directory, poison: set[VaultId], taken_back: set[VaultId]
+    db: sqlite.Connection, reader: Reader, directory: Directory, poison: Poison, taken_back: set[VaultId]
 ) -> None:
     """What the filer does next with messages of which a better copy came."""
     for _ in range(TOGETHER * 4):

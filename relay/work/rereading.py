@@ -7,7 +7,7 @@ write lock is held for a few milliseconds at a time. Nothing is remembered betwe
 interrupted at any moment and begun again.
 
 A mail that the vault has no more (retention, erasure) leaves its message as it is; so does one that kills
-its reader, or that our own code cannot make sense of.
+its reader, or that our own code cannot make sense of or cannot write down.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from relay.mail.envelope import MailObject, VaultId
 from relay.mail.message import Message
 from relay.mail.reading import parse
 from relay.store.filing import Filing
-from relay.store.renewal import Renewed
-from relay.work.filer import BATCH_OCTETS, HOLD, LONGEST_PAUSE, PAUSE, Step
+from relay.store.renewal import Renewal, Renewed
+from relay.work.filer import BATCH_OCTETS, HOLD, LONGEST_PAUSE, OF_A_MAIL, PAUSE, Step
 from relay.work.note import Note
 
 COPIES = 50
@@ -183,7 +183,7 @@ class Rereader:
                     each = left.pop(0)
                     if each.directory != directory:  # somebody changed who we are while we were reading
                         self._compose(each, directory)
-                    renewed = renewal.read_again(each.message, each.records)
+                    renewed = self._renew(renewal, each)
                     missing = (*each.gone, *each.unread)
                     told.append(
                         Reread(each.message, renewed, tuple(each.gone), tuple(each.unread), each.source in missing)
@@ -194,3 +194,17 @@ class Rereader:
             if self._store.in_company():
                 time.sleep(min(PAUSE * (ended - began), LONGEST_PAUSE))
             yield from told
+
+    def _renew(self, renewal: Renewal, each: _Prepared) -> tuple[Renewed, ...]:
+        """Write one message, all of it or nothing: what cannot be written by a fault of ours stays as it was."""
+        renewal.execute("SAVEPOINT one_message")
+        try:
+            renewed = renewal.read_again(each.message, each.records)
+        except OF_A_MAIL as error:
+            self._log.exception("mail.unread", message_id=each.message, why=type(error).__name__)
+            renewal.execute("ROLLBACK TO one_message")
+            renewal.read_again_later([each.message], wanted=False)  # it would fail again and again
+            each.unread = list(each.records)
+            renewed = ()
+        renewal.execute("RELEASE one_message")
+        return renewed

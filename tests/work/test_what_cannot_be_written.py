@@ -1,0 +1,86 @@
+"""A fault of ours in writing one mail: the mail is kept, all others are filed, and it is told once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mailbuilder import message
+from rereading_room import CAPTURE, Room
+from structlog.testing import capture_logs
+
+from relay.work.rebuilding import Source, prove
+from tests.work.test_verify_and_rebuild_agree import Shelved
+
+# As a UNIQUE that fails: SQLite refuses a row of one mail.
+REFUSED = (
+    "CREATE TRIGGER x_refused BEFORE {} ON message WHEN NEW.subject = 'odd' AND NEW.status = 'filed' "
+    "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+)
+LARGE = b"x" * 300_000
+
+
+def room_of(folder: Path) -> Room:
+    room = Room(folder)
+    room.shelf = Shelved(folder / "vault")
+    return room
+
+
+def mails() -> list[bytes]:
+    return [
+        message(subject="before", message_id="<1@example.org>"),
+        message(subject="odd", message_id="<2@example.org>", text="Odd.\n", attach={"a.pdf": LARGE}),
+        message(subject="after", message_id="<3@example.org>", attach={"b.pdf": LARGE + b"x"}),
+    ]
+
+
+def agrees(room: Room) -> None:
+    room.verify()
+    source = Source(room.path, room.path.parent / "vault", frozenset({"example.org"}), frozenset({CAPTURE}))
+    assert [str(each) for each in prove(source, sample=None).differences] == []
+
+
+def test_a_mail_whose_rows_are_refused_is_kept_unread_and_its_whole_batch_is_filed(tmp_path: Path) -> None:
+    room = room_of(tmp_path)
+    room.sql(REFUSED.format("INSERT"))
+    with capture_logs() as said:
+        _, odd, _ = room.file(*mails())
+        room.file(message(subject="later", message_id="<4@example.org>"))
+    assert [(each["vault_id"], each["why"]) for each in said if each["event"] == "mail.unparsed"] == [
+        (str(odd), "IntegrityError")
+    ]
+    listed = "SELECT subject, status, defects, attachment_count FROM message ORDER BY id"
+    assert room.rows(listed) == [
+        ("before", "filed", "[]", 0),
+        ("odd", "unparsed", '["filing-failed"]', 0),
+        ("after", "filed", "[]", 1),
+        ("later", "filed", "[]", 0),
+    ]
+    assert room.rows("SELECT count(*) FROM blob") == [(1,)]
+    room.sql("DROP TRIGGER x_refused")
+    agrees(room)
+    room.again(2)
+    assert room.rows(listed)[1] == ("odd", "filed", "[]", 1)
+    agrees(room)
+
+
+def test_a_message_that_cannot_be_written_anew_stays_as_it_is_and_keeps_nothing_waiting(tmp_path: Path) -> None:
+    room = room_of(tmp_path)
+    room.file(*mails(), older=lambda records: [_shorter(record) for record in records])
+    room.sql(REFUSED.format("UPDATE"))
+    room.sql("INSERT INTO _read_again (message_id) VALUES (1), (2), (3)")
+    with capture_logs() as said:
+        room.settle()  # ends
+    assert [each["message_id"] for each in said if each["event"] == "mail.unread"] == [2]
+    assert room.rows("SELECT count(*) FROM _read_again") == [(0,)]
+    assert room.rows("SELECT snippet LIKE 'older%' FROM message ORDER BY id") == [(0,), (1,), (0,)]
+    [odd] = room.again(2)
+    assert odd.stays
+    assert not odd.renewed
+    room.sql("DROP TRIGGER x_refused")
+    room.again(2)
+    agrees(room)
+
+
+def _shorter(record):
+    return replace(record, snippet="older")
