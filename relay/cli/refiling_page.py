@@ -10,7 +10,7 @@ from relay.cli.terminal import Screen, fit, neutral, width
 from relay.cli.words import many
 
 if TYPE_CHECKING:
-    from relay.store.difference import Difference
+    from relay.store.difference import ChangedField
     from relay.store.renewal import Renewed
     from relay.work.rereading import Reread
 
@@ -59,7 +59,7 @@ def described(reread: Reread) -> list[dict[str, Any]]:
     return found
 
 
-def _changes(changes: Sequence[Difference]) -> dict[str, dict[str, Any]]:
+def _changes(changes: Sequence[ChangedField]) -> dict[str, dict[str, Any]]:
     return {
         each.field: {"lines_removed": each.old, "lines_added": each.new}
         if each.field in BODIES
@@ -102,7 +102,7 @@ def _renewed(each: Renewed, display: Screen) -> list[str]:
     return lines
 
 
-def _difference(change: Difference, display: Screen, room: int) -> list[tuple[str, str]]:
+def _difference(change: ChangedField, display: Screen, room: int) -> list[tuple[str, str]]:
     """(line, colour or '') for what was and what is."""
     if change.field in BODIES:
         counts = [f"+{change.new}"] * bool(change.new) + [f"-{change.old}"] * bool(change.old)

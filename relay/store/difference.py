@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ChangedField:
     """One field that changed. Of bodies `old` and `new` tell only the number of lines taken away and added."""
 
     field: str
@@ -88,10 +88,10 @@ def snapshot(db: sqlite.Connection, message: int) -> Snapshot | None:
     return found
 
 
-def differences(old: Snapshot, new: Snapshot) -> tuple[Difference, ...]:
+def differences(old: Snapshot, new: Snapshot) -> tuple[ChangedField, ...]:
     """The fields that are not the same, in the order of the snapshot."""
     return tuple(
-        Difference(field, *(_lines(old[field], new[field]) if field in BODIES else (old[field], new[field])))
+        ChangedField(field, *(_lines(old[field], new[field]) if field in BODIES else (old[field], new[field])))
         for field in old
         if old[field] != new[field]
     )

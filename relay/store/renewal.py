@@ -23,7 +23,7 @@ from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
 from relay.store import dropping, forwarded, merging, notes, relation, tagging, taken_back
 from relay.store.contents import drop_contents
-from relay.store.difference import Difference, Snapshot, differences, snapshot
+from relay.store.difference import ChangedField, Snapshot, differences, snapshot
 from relay.store.facts import Batch
 from relay.store.replacing import Replacing
 from relay.store.rows import large_parts, read_time
@@ -40,7 +40,7 @@ class Renewed:
 
     message: int
     what: str
-    changes: tuple[Difference, ...] = ()
+    changes: tuple[ChangedField, ...] = ()
     into: int | None = None
 
 
