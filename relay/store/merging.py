@@ -39,8 +39,13 @@ def merge(db: sqlite.Connection, old: int, into: int) -> None:
     db.execute("UPDATE OR IGNORE _message_tag SET message_id = ?2 WHERE message_id = ?1", (old, into))
     db.execute("UPDATE OR IGNORE _narrowed SET message_id = ?2 WHERE message_id = ?1", (old, into))
     tagging.later(db, [into])
-    db.execute("UPDATE _reference SET message_id = ?2 WHERE thread_id = "
-               "(SELECT thread_id FROM message WHERE id = ?1) AND message_id = ?1", (old, into))  # fmt: skip
+    # In another conversation it is a ghost, which whoever has that Message-ID claims when it is read again.
+    db.execute(
+        "UPDATE _reference SET message_id = (SELECT o.id FROM message o WHERE o.id = ?2 "
+        "AND o.thread_id = _reference.thread_id) "
+        "WHERE thread_id = (SELECT thread_id FROM message WHERE id = ?1) AND message_id = ?1",
+        (old, into),
+    )
     db.execute(
         "UPDATE message SET received_at = min(received_at, (SELECT received_at FROM message WHERE id = ?1)), "
         "visibility = CASE WHEN 'withdrawn' IN (visibility, (SELECT visibility FROM message WHERE id = ?1)) "

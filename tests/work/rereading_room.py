@@ -126,6 +126,11 @@ class Room:
             assert db.execute(orphans).fetchall() == []
             empty = "SELECT id FROM thread WHERE id NOT IN (SELECT thread_id FROM message)"
             assert db.execute(empty).fetchall() == []
+            astray = (
+                "SELECT r.internet_message_id FROM _reference r JOIN message m ON m.id = r.message_id"
+                " WHERE m.thread_id <> r.thread_id"
+            )
+            assert db.execute(astray).fetchall() == []
 
     def content(self) -> dict[str, list[Any]]:
         """All that a reader can see, without ids that depend on the order in which things came."""

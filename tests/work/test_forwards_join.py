@@ -131,6 +131,26 @@ def test_where_only_facts_are_kept_the_two_are_found_to_be_one_all_the_same(tmp_
     room.verify()
 
 
+def test_two_forwards_and_their_original_in_a_conversation_become_one_in_one_reading(tmp_path: Path) -> None:
+    """Of mail of nobody only its text, read again, tells; each of the three has a conversation of its own till then."""
+    room = room_of(tmp_path, keeps_unknown=False)
+    room.sql("DELETE FROM lead_address")
+    before = {"In-Reply-To": "<0@lead.example>"}
+    other = message(from_=BOB, to=CARL, subject="Your offer", text="Look.\n", message_id=None, fields=before)
+    mail = message(
+        from_=ANNA, to=BOB, subject="Your offer", text=WORDS, date="Mon, 02 Mar 2026 10:15:24 +0000",
+        message_id="<1@lead.example>", fields=before,
+    )  # fmt: skip
+    room.file(forward(at="Mon, 2 Mar 2026 at 05:15"), other)
+    room.file(forward(by=CARL))
+    room.file(mail)
+    room.settle()
+    assert count(room) == (2, 4)
+    assert room.rows("SELECT count(DISTINCT thread_id) FROM message") == [(1,)]
+    assert room.rows("SELECT message_id FROM _reference WHERE internet_message_id = '1@lead.example'") == [(1,)]
+    room.verify()
+
+
 TRAPS = {
     "a corrected number": [original(), forward(WORDS.replace("forty", "fifty"))],
     "the same words a day later": [original(at="Sun, 01 Mar 2026 10:15:24 +0000"), forward()],
