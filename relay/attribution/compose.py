@@ -18,7 +18,7 @@ from relay.attribution.imported import came_at, digest
 from relay.attribution.kind import filed_parts
 from relay.attribution.original import handed_in
 from relay.attribution.party import parties
-from relay.attribution.personal import hidden
+from relay.attribution.personal import hidden, shown
 from relay.attribution.record import Direction, Record, Route, Verdict
 from relay.attribution.recovered import NOT_RECOVERED, HandedIn, Original
 from relay.attribution.reported import Told, told
@@ -82,14 +82,15 @@ def _record(
     if itself:
         unnamed = (*unnamed, *envelope.forward_paths, *said.received_by)
     everyone, party_defects = parties(message, directory, unnamed)
-    author = message.author[0].address if message.author else None
-    author_name = message.author[0].display_name if message.author else original.author_name
+    author = shown(message.author[0].address, directory) if message.author else None
+    author_name = hidden(message.author[0].display_name if message.author else original.author_name)
+    subject = hidden(message.subject)
     content = body(message)
     words, quoted, markup, snippet = map(hidden, (content.text, content.quoted, content.html, content.snippet))
     at, date_source, date_defects = _date(message.originated_at, envelope.received_at, original.date_source)
     if date_source == "received":
         at = came_at(envelope)
-    subject_base = base_subject(message.subject)
+    subject_base = base_subject(subject)
     handed_in_by = said.person(directory) or handed.handed_in_by
     decided = direction(author, everyone, directory, named=bool(author_name) or NOT_RECOVERED in original.defects)
     if original.route in (Route.BCC, Route.DIRECT):
@@ -108,11 +109,11 @@ def _record(
         message_id=message.message_id,
         # A report is in the conversation of the mail that it is about, whatever its own subject.
         thread_ids=_thread_ids(tells, message),
-        base_subject=subject_base if tells.subject is None else base_subject(tells.subject),
+        base_subject=subject_base if tells.subject is None else base_subject(hidden(tells.subject)),
         fingerprint=fingerprint(author, subject_base, words or quoted, _named(message, directory)),
         verdict=decided,
         automatic=kind,
-        subject=message.subject,
+        subject=subject,
         author=author,
         author_name=author_name,
         staff_id=staff_by(decided, said, directory) or staff_on(author, everyone, directory, handed_in_by),
@@ -164,7 +165,7 @@ def unparsed(vault_id: VaultId, mail: MailObject, defects: Sequence[str], messag
         fingerprint=sha256(mail.content).hexdigest(),
         verdict=Verdict(Direction.UNKNOWN, "unparsed"),
         automatic=None,
-        subject=subject,
+        subject=hidden(subject),
         author=None,
         author_name="",
         staff_id=None,

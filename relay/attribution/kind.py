@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from relay.attribution.danger import danger
 from relay.attribution.logo import LOGO, may_return
+from relay.attribution.personal import hidden
 from relay.attribution.record import FiledPart, PartKind
 from relay.mail import signed
 from relay.mail.message import Part
@@ -37,7 +38,7 @@ def _filed(part: Part, digest: str, *, again: bool) -> FiledPart:
     return FiledPart(
         position=part.position,
         media_type=part.media_type,
-        filename=part.filename,
+        filename=hidden(part.filename),
         content_id=part.content_id,
         kind=kind,
         digest=digest,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from relay.attribution.directory import Directory
+from relay.attribution.personal import hidden
 from relay.attribution.record import Party, Role
 from relay.mail.address import Address, Mailbox
 from relay.mail.message import Message
@@ -36,11 +37,11 @@ def parties(
             known = found.get(key)
             if known is None:
                 if not is_capture(address):
-                    found[key] = Party(address, role, mailbox.display_name)
+                    found[key] = Party(address, role, hidden(mailbox.display_name))
                     if len(found) > MAX_PARTIES:
                         return
             elif mailbox.display_name and not known.display_name:
-                found[key] = Party(known.address, known.role, mailbox.display_name)
+                found[key] = Party(known.address, known.role, hidden(mailbox.display_name))
 
     add(message.author, Role.FROM)
     if message.sender is not None:

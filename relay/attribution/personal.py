@@ -21,7 +21,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 LENGTH = 26
 """Letters of a token: 130 bits. With `crm+me-` before it well within the 64 octets of a local part."""
 
-_WRITTEN = re.compile(rf"\bme-[a-z0-9]{{{LENGTH}}}\b", re.IGNORECASE | re.ASCII)
+# Also behind %2B, as the plus sign is written in a mailto: link.
+_WRITTEN = re.compile(rf"(?:\b|(?<=%2B))me-[a-z0-9]{{{LENGTH}}}\b", re.IGNORECASE | re.ASCII)
 _MISREAD = str.maketrans("018", "olb")  # digits that no token has, copied from paper
 
 

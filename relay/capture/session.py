@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from relay.attribution import admission, personal
@@ -22,11 +23,11 @@ from relay.capture.house import House
 from relay.capture.securing import SecuredFirst
 from relay.mail import reply
 from relay.mail.envelope import Client
-from relay.mail.path import has_control, mail_argument, rcpt_argument
+from relay.mail.path import MailArgument, has_control, mail_argument, rcpt_argument
 from relay.mail.reply import Reply
 
 _HTTP = frozenset({b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"})
-_LAST = frozenset({b"EHLO", b"HELO", b"DATA"})  # what a client may only say last, and then waits (RFC 2920 §3.1)
+_LAST = frozenset({b"EHLO", b"HELO", b"DATA", b"AUTH"})  # a client may only say it last, and then waits (RFC 2920 §3.1)
 _GO_AHEAD = reply.GO_AHEAD.wire
 _MAIL_OK = reply.MAIL_OK.wire
 _NOOP_OK = reply.NOOP_OK.wire
@@ -112,7 +113,7 @@ class Session(Authenticating):
             self._forget_mail()
             self._greeted = True
             known = self._client
-            self._client = Client(known.address, name[:255], known.tls, known.account)
+            self._client = Client(known.address, personal.hidden(name[:255]), known.tls, known.account)
             self._write(answer)
 
     def _ehlo(self, argument: str) -> None:
@@ -151,7 +152,7 @@ class Session(Authenticating):
             house.turned_away(self._admitted.reason, self._told())
             self._refuse(self._admitted.refusal)
             return
-        mail = mail_argument(argument)
+        mail = mail_argument(argument, auth=bool(self._client.tls) and house.logins is not None)
         if isinstance(mail, Reply):
             self._refuse(mail)
         elif self._bounds.messages is not None and self._messages >= self._bounds.messages:
@@ -163,8 +164,14 @@ class Session(Authenticating):
         elif mail.size is not None and mail.size > bounds.FREE_DATA and house.budget.hopeless:
             self._later(reply.NO_MEMORY, "memory")
         else:
-            self._mail = mail
+            self._mail = self._without_secret(mail)
             self._write(_MAIL_OK)
+
+    def _without_secret(self, mail: MailArgument) -> MailArgument:
+        """What MAIL said, as it may be kept: some have their personal address in their program as their own."""
+        if mail.path is None or "me-" not in mail.path.local_part.lower():
+            return mail
+        return replace(mail, path=personal.shown(mail.path, self.house.directory()))
 
     def _rcpt_to(self, argument: str) -> None:
         if self._mail is None:

@@ -172,6 +172,35 @@ def test_a_personal_address_that_somebody_quotes_is_shown_in_no_text(world):
     assert "me-..." in str(texts)
 
 
+def test_a_personal_address_is_kept_from_no_field_that_a_program_may_have_put_it_into(world):
+    """Subject, names, a file's name, a link with an escaped plus, the author himself, the reverse-path, HELO."""
+    secret = world.personal("Kim Keen")
+    token = secret.partition("+me-")[2].partition("@")[0]
+    escaped = secret.replace("+", "%2B")
+    parts = (
+        "--b\r\nContent-Type: text/html\r\n\r\n"
+        f'<p>Write to <a href="mailto:{escaped}">us</a></p>\r\n--b\r\nContent-Type: text/plain\r\n'
+        f'Content-Disposition: attachment; filename="to {secret}.txt"\r\n\r\nHello\r\n--b--\r\n'
+    )
+    content = mail(
+        f'"{secret}" <{KIM}>',
+        f'"{secret}" <{CUSTOMER}>',
+        subject=f"Fwd: {secret}",
+        fields='MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n',
+        body=parts,
+    )
+    first = world.taken(content, sender=secret, to=(secret,), helo=f"me-{token}")
+    second = world.taken(mail(secret), sender=KIM, to=(secret,))
+    assert world.facts(first, "m.subject, e.reverse_path") == [
+        "Fwd: crm+me-...@crm.example.org",
+        "crm+me-...@crm.example.org",
+    ]
+    assert world.facts(second, "m.author_address") == ["crm+me-...@crm.example.org"]
+    for path in (world.relay.database.parent, world.relay.folder / "daemon.log"):
+        for kept in path.rglob("*") if path.is_dir() else (path,):
+            assert token.encode() not in kept.read_bytes().lower(), kept
+
+
 def test_a_proved_author_wins_over_the_owner_of_the_address(world):
     vault_id = world.taken(signed(mail(KIM), "private.example"), sender="x@else.example", to=(world.secret,))
     assert world.facts(vault_id, "e.admitted_by, p.also, e.staff_id") == ["dkim", '["personal-address"]', 2]

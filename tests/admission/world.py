@@ -129,10 +129,16 @@ class World:
         return next(word.strip("<>,.;") for word in said.split() if "+me-" in word)
 
     def say(
-        self, content: bytes, *, sender: str = BOB, to: tuple[str, ...] = (CAPTURE,), client: str = STRANGER
+        self,
+        content: bytes,
+        *,
+        sender: str = BOB,
+        to: tuple[str, ...] = (CAPTURE,),
+        client: str = STRANGER,
+        helo: str = "mail.client.example",
     ) -> tuple[int, str]:
         """The first reply that is no success, else the one to the message, of a session of its own."""
-        with smtplib.SMTP(timeout=PATIENCE, local_hostname="mail.client.example", source_address=(client, 0)) as smtp:
+        with smtplib.SMTP(timeout=PATIENCE, local_hostname=helo, source_address=(client, 0)) as smtp:
             smtp.connect("127.0.0.1", self.relay.port)
             smtp.ehlo()
             return said(smtp, content, sender, to)
