@@ -157,15 +157,13 @@ class _Case(Proved):
     # -- the rules, in their order -----------------------------------------------------------------
 
     def auth(self) -> Decision | None:
-        """Who logged in is the author, or sends it on (RFC 5322 §3.6.6)."""
-        account, resent = self.facts.account, self.facts.heading.resent_from
-        if account is None or not self.is_here(account):
+        """Who logged in is the author. Who only sends it on has a personal address for that: a login is to write as
+        oneself.
+        """
+        account = self.facts.account
+        if account is None or self.staff != account or not self.is_here(account):
             return None
-        if self.staff == account:
-            return Decision("auth", trust=Trust.PROVED, staff=account)
-        if len(resent) == 1 and self.person(resent[0]) == account:
-            return Decision("auth", trust=Trust.VOUCHED, staff=account)
-        return None
+        return Decision("auth", trust=Trust.PROVED, staff=account)
 
     def by_upstream(self) -> Decision | None:
         """An upstream of ours proved the author; of mail that was sent on, who sent it on as well."""
@@ -215,9 +213,7 @@ class _Case(Proved):
             return None
         dmarc = self.facts.proof.dmarc
         proved = self.proved()
-        if dmarc.result is Result.TEMPERROR and (
-            self.staff is not None or self.author.domain in self.known.directory.domains
-        ):
+        if dmarc.result is Result.TEMPERROR and self.ours():
             return None  # the domain may want it refused
         return Decision(
             "personal-address",

@@ -159,6 +159,13 @@ class Proved:
             found = directory.staff_id(address)
         return found if found is not None and self.is_here(found) else None
 
+    def ours(self) -> bool:
+        """Is the author one of us, or writes as one: from a domain of ours, or from below one?"""
+        above = self.author.domain.split(".")
+        return self.staff is not None or any(
+            ".".join(above[at:]) in self.known.directory.domains for at in range(len(above))
+        )
+
     # -- what is proved ----------------------------------------------------------------------------
 
     def fresh(self, moment: datetime | None) -> bool:
@@ -216,8 +223,8 @@ class Proved:
     def rejected(self) -> bool:
         """Does a domain of ours, or of a person of ours, want mail refused that it has not proved?"""
         dmarc = self.facts.proof.dmarc
-        ours = self.staff is not None or self.author.domain in self.known.directory.domains
-        return ours and dmarc.result is not Result.PASS and dmarc.policy == "reject" and not self.proved(old=True)
+        failed = dmarc.result is not Result.PASS and not self.proved(old=True)
+        return self.ours() and failed and dmarc.policy == "reject"
 
     def is_personal(self, address: Address) -> bool:
         """Is it somebody's personal capture address?"""

@@ -141,7 +141,7 @@ class Authenticating(Securing):
         house, client = self.house, self._client
         assert house.logins is not None  # noqa: S101  for the type checker: `_auth` has looked
         try:
-            staff = await house.logins.check(client_network(client.address), name, password)
+            login = await house.logins.check(client_network(client.address), name, password)
         except TooMany:
             house.warn_now_and_then(self.loop.time(), "session.login_refused", why="too-many", **self._told())
             self._failed_logins += 1
@@ -158,15 +158,15 @@ class Authenticating(Securing):
             return
         if self.transport is None:
             return
-        if staff is None:
+        if login is None:
             self._failed_logins += 1
             house.tell("session.login_refused", "session", "wrong", **self._told())
             self._write(reply.AUTH_FAILED.wire)
             return
-        self._account = staff
-        self._client = Client(client.address, client.name, client.tls, str(staff))
+        self._logged_in = login
+        self._client = Client(client.address, client.name, client.tls, str(login.staff))
         if not unlimited(self._admitted):
             self._bounds = house.known
         self._errors = 0
-        house.tell("session.login", "session", **self._told(), staff_id=staff)
+        house.tell("session.login", "session", **self._told(), staff_id=login.staff)
         self._write(reply.AUTH_OK.wire)

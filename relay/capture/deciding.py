@@ -11,7 +11,7 @@ import asyncio
 from relay.attribution import admission, personal
 from relay.attribution.directory import Directory
 from relay.capture.connection import Mode
-from relay.capture.judge import CannotTell, Handed, Judged
+from relay.capture.judge import CannotTell, Handed, Judged, Login
 from relay.capture.reception import Reception
 from relay.mail import reply
 from relay.mail.address import Address
@@ -25,8 +25,8 @@ AT_A_TIME = 5.0
 class Deciding(Reception):
     """A reception that asks the judge."""
 
-    _account: int | None = None
-    """staff.id of who logged in."""
+    _logged_in: Login | None = None
+    """Who logged in."""
     _certificates: tuple[str, ...] = ()
     """The names in the client's certificate, if it was verified, lower case."""
 
@@ -47,7 +47,7 @@ class Deciding(Reception):
             assert judge is not None and mail is not None  # noqa: PT018, S101  MAIL was let through
             handed = Handed(
                 self._client, mail.path, tuple(self._recipients), tuple(self._owners), octets, now, self._name,
-                self._account, self._certificates,
+                self._logged_in, self._certificates,
             )  # fmt: skip
             judged = await asyncio.wait_for(judge.decide(handed), judge.deadline)
         except (CannotTell, TimeoutError) as error:
@@ -74,7 +74,9 @@ class Deciding(Reception):
         self._give_memory_back()
         self._forget_mail()
         self._become(Mode.COMMAND)
-        if refusal.code < 500:  # our trouble, or DNS's: no error of the client
+        if refusal is reply.LOGIN_ENDED:
+            self._leave(refusal, reason)  # a program that goes on with this connection could never log in anew
+        elif refusal.code < 500:  # our trouble, or DNS's: no error of the client
             self._write(refusal.wire)
         else:
             self._refuse(refusal)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from relay.mail.address import Address
 from relay.mail.envelope import Client
@@ -19,10 +19,17 @@ class CannotTell(Exception):  # noqa: N818  no fault of anybody's: it is said to
     """What the decision depends on cannot be asked now. Its text is for our log."""
 
 
+class Login(NamedTuple):
+    """Somebody of ours who has logged in. `password`: which one it was, as who compares passwords tells them apart."""
+
+    staff: int
+    password: str
+
+
 @dataclass(frozen=True, slots=True)
 class Handed:
     """A whole mail that waits to be decided about. `owners`: staff.id of each personal address among `forward_paths`.
-    `session`: its name in the log. `account`: staff.id of who logged in. `certificates`: the names in the client's
+    `session`: its name in the log. `login`: who logged in, None for nobody. `certificates`: the names in the client's
     certificate, if it was verified, lower case.
     """
 
@@ -33,7 +40,7 @@ class Handed:
     content: bytes
     received_at: datetime
     session: str
-    account: int | None = None
+    login: Login | None = None
     certificates: tuple[str, ...] = ()
 
 

@@ -127,7 +127,7 @@ class Securing(Deciding):
         cipher = ended.cipher()
         told = f"{ended.version()} {cipher[0]}" if cipher else str(ended.version())
         self._certificates = tuple(sorted(certificate_names(secured.get_extra_info("peercert"))))
-        self._account = None
+        self._logged_in = None
         self._client = Client(self._client.address, tls=told)
 
     def eof_received(self) -> bool:

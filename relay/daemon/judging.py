@@ -92,7 +92,9 @@ class Judging:
         )
         gathering = asyncio.get_running_loop().create_task(self._gatherer.gather(asked, handed.received_at))
         try:
-            known, party = await self._knowledge.ask(lambda db: self._known(db, handed, head))
+            known, party, ended = await self._knowledge.ask(lambda db: self._known(db, handed, head))
+            if ended:
+                return Judged("login-ended", refusal=reply.LOGIN_ENDED)
             proof = await gathering
         finally:
             gathering.cancel()
@@ -101,7 +103,7 @@ class Judging:
             heading=head,
             proof=proof,
             reverse_path=handed.reverse_path,
-            account=handed.account,
+            account=None if handed.login is None else handed.login.staff,
             certificates=handed.certificates,
             owners=handed.owners,
             party=party,
@@ -115,8 +117,10 @@ class Judging:
         defects = decision.defects + ((NOT_PROVED,) if trust is Trust.ADDRESS_ONLY else ())
         return Judged(decision.reason, Origin(trust, decision.also, decision.staff, proof, defects))
 
-    def _known(self, db: sqlite.Connection, handed: Handed, head: Heading) -> tuple[Known, bool]:
-        """(our people, whether the author is on the conversation that the mail answers). In the thread."""
+    def _known(self, db: sqlite.Connection, handed: Handed, head: Heading) -> tuple[Known, bool, bool]:
+        """(our people, whether the author is on the conversation that the mail answers, whether the password with which
+        the client logged in is none any more). In the thread.
+        """
         people = self._knowledge.people(db)
         whole = replace(self._directory, staff=people.addresses)
         author = head.author
@@ -124,7 +128,8 @@ class Judging:
         party = False
         if outside and author is not None and any(whole.is_capture(one) for one in head.recipients):
             party = senders.is_party(db, trace.answered(handed.content[: head.octets]), author)
-        return Known(whole, people.left), party
+        ended = handed.login is not None and not self._logins.holds(db, *handed.login)
+        return Known(whole, people.left), party, ended
 
     def _loop(self, handed: Handed, head: Heading) -> admission.Decision | None:
         """Was the mail here before? An upstream of ours may have our name, and filters that hand mail back to it."""

@@ -37,7 +37,7 @@ _PROPER = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\r\n\0]*+(?:\r\n[ \t][^\r\n\0]*+)
 class Heading:
     """`octets`, `fields`: of the header, how many. `from_fields`: From fields, and all `authors` that they name.
 
-    `resent_from`: who sent it on unchanged; `recipients`: of To and Cc; `date`: of Date, None without a readable one.
+    `recipients`: of To and Cc; `date`: of Date, None without a readable one.
     `received`: how many Received fields. `proper`: there is one way to read the header, and only one.
     """
 
@@ -45,7 +45,6 @@ class Heading:
     fields: int = 0
     from_fields: int = 0
     authors: tuple[Address, ...] = ()
-    resent_from: tuple[Address, ...] = ()
     recipients: tuple[Address, ...] = ()
     date: datetime | None = None
     received: int = 0
@@ -76,7 +75,6 @@ def read(content: bytes) -> Heading:
         fields=len(raw),
         from_fields=len(fields.octets(b"from")),
         authors=_addresses(fields, AUTHOR, b"from"),
-        resent_from=_addresses(fields, AUTHOR, b"resent-from"),
         recipients=_addresses(fields, RECIPIENTS, b"to", b"cc"),
         date=next((moment for moment in dates if moment is not None), None),
         received=len(fields.octets(b"received")),

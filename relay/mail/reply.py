@@ -132,13 +132,18 @@ NOT_PROVED = Reply(
 NOT_REGISTERED = Reply(
     550, "5.7.1", "your address is not a registered sender here; ask your administrator to add it to your name"
 )
-SIGNATURE_OLD = Reply(550, "5.7.1", "this mail was signed more than 7 days ago; forward it in a new mail")
+SIGNATURE_OLD = Reply(
+    550, "5.7.1", "this mail was signed more than 7 days ago, or does not say when; forward it in a new mail"
+)
 DMARC_REJECT = Reply(
     550,
     "5.7.1",
     "the domain in From wants mail refused that it has not signed (DMARC p=reject); send it from your company account",
 )
-NOT_THE_ACCOUNT = Reply(553, "5.7.1", "From must be an address of the person who logged in")
+NOT_THE_ACCOUNT = Reply(
+    553, "5.7.1", "From must be an address of the person who logged in; forward mail of others, do not redirect it"
+)
+LOGIN_ENDED = Reply(530, "5.7.0", "your password was changed or removed since you logged in; log in again")
 NO_AUTHOR = Reply(550, "5.6.0", "the mail has no From field with an address; it needs exactly one")
 SEVERAL_AUTHORS = Reply(550, "5.6.0", "the mail has more than one From field or address; it needs exactly one")
 HEADER_TOO_LONG = Reply(552, "5.6.0", "the header of the mail is too long")

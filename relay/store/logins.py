@@ -7,6 +7,7 @@ For threads: nothing here waits for the write lock, but disks may be slow. What 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import hmac
 import os
 import secrets
@@ -66,8 +67,16 @@ class Logins:
         found = book.owners(self.book().of(db), now)
         return {token: staff for token, staff in found.items() if staff in here}
 
-    def check(self, name: str, password: str) -> int | None:
-        """staff.id of the colleague with this address and this password, or None, after the same time.
+    def holds(self, db: sqlite.Connection, staff: int, password: str) -> bool:
+        """Has the person still the password with which they logged in? `password`: as `check` told it.
+
+        `db`: relay.db, open for reading. Raises AccountsError, sqlite.Error.
+        """
+        return _which(self.book().of(db).get(staff, Account()).password) == password
+
+    def check(self, name: str, password: str) -> tuple[int, str] | None:
+        """(staff.id, which password it is) of the colleague with this address and this password, or None, after the
+        same time.
 
         Raises StoreError when it cannot be told now.
         """
@@ -79,14 +88,14 @@ class Logins:
             known = mark in self._right
         if not known and not passwords.matches(given, form):
             return None
-        if form == passwords.DUMMY:
+        if staff is None or form == passwords.DUMMY:
             return None
         with self._lock:
             self._right[mark] = None
             self._right.move_to_end(mark)
             while len(self._right) > REMEMBERED:
                 self._right.popitem(last=False)
-        return staff
+        return staff, _which(form)
 
     def _account(self, key: str) -> tuple[int | None, Account]:
         query = (
@@ -100,3 +109,8 @@ class Logins:
         except sqlite.Error as error:
             raise refused(self._store, error) from error
         return (None, Account()) if row is None else (int(row[0]), accounts.get(row[0], Account()))
+
+
+def _which(form: str) -> str:
+    """What tells a password from the one before: a hash of its kept form, which has a salt of its own."""
+    return hashlib.sha256(form.encode()).hexdigest()

@@ -75,11 +75,10 @@ def mail(
     owners: tuple[int, ...] = (),
     party: bool | None = False,
     to: Iterable[str] = ("bob@lead.example",),
-    resent: Iterable[str] = (),
     proper: bool = True,
 ) -> Facts:
     head = Heading(
-        octets=500, fields=10, from_fields=1, authors=(address(author),), resent_from=tuple(map(address, resent)),
+        octets=500, fields=10, from_fields=1, authors=(address(author),),
         recipients=tuple(map(address, to)), date=NOW, proper=proper,
     )  # fmt: skip
     proof = Proof(spf=spf, signatures=tuple(signatures), dmarc=dmarc, arc=arc, said=said)
@@ -106,8 +105,8 @@ ADMITTED = {
     "logged in": (mail(account=ANN), "auth", Trust.PROVED, ANN),
     "logged in, another address of hers": (mail("ann@mail.example", account=ANN), "auth", Trust.PROVED, ANN),
     "logged in, with a tag": (mail("ann+x@rep.example", account=ANN), "auth", Trust.PROVED, ANN),
-    "logged in, sending on a customer's mail": (
-        mail(CUSTOMER, account=ANN, resent=["ann@rep.example"]), "auth", Trust.VOUCHED, ANN,
+    "logged in, sending on a customer's mail to her personal address": (
+        mail(CUSTOMER, account=ANN, owners=(ANN,)), "personal-address", Trust.ADDRESS_ONLY, ANN,
     ),
     "logged in as ann, signed as cid": (mail("cid@rep.example", account=ANN, signatures=[signature()]), "dkim", Trust.PROVED, CID),
     # upstream
@@ -191,7 +190,7 @@ SILENT = reply.NOT_PROVED
 REFUSED = {
     "nothing": (mail(), NO_PROOF),
     "not the account": (mail("cid@rep.example", account=ANN), reply.NOT_THE_ACCOUNT),
-    "not the account, sent on by another": (mail(CUSTOMER, account=ANN, resent=["cid@rep.example"]), reply.NOT_THE_ACCOUNT),
+    "not the account, a customer": (mail(CUSTOMER, account=ANN), reply.NOT_THE_ACCOUNT),
     "an account of who has left": (mail("gone@rep.example", account=GONE), reply.NOT_THE_ACCOUNT),
     "a stranger's results": (mail(said=said(("dkim", OURS))), NO_PROOF),
     "results of another server": (mail(client=MX, said=said(("dkim", OURS), by="evil.example")), NO_PROOF),
@@ -203,9 +202,6 @@ REFUSED = {
     "an upstream proves somebody else": (mail(client=MX, said=said(("dkim", "eve.example"))), NO_PROOF),
     "an upstream proves a near domain by dmarc": (mail(client=MX, said=said(("dmarc", "x.rep.example"))), NO_PROOF),
     "a customer through an upstream": (mail(CUSTOMER, client=MX, said=said(("dkim", "lead.example"))), SILENT),
-    "a customer through an upstream, sent on by a name": (
-        mail(CUSTOMER, client=MX, said=said(("dkim", "lead.example")), resent=["ann@rep.example"]), SILENT,
-    ),
     "a customer without proof, sent on through an upstream": (mail(CUSTOMER, client=MX, said=said(("spf", OURS))), SILENT),
     "the spf of an upstream is its own": (mail(client=MX, spf=spf()), NO_PROOF),
     "a signature that fails": (mail(signatures=[signature(result=FAIL)]), NO_PROOF),
@@ -244,6 +240,9 @@ REFUSED = {
     "a personal address, cid's, the same": (mail(owners=(CID,), dmarc=REJECT), reply.DMARC_REJECT),
     "a personal address, her other domain wants it refused": (
         mail("ann@mail.example", owners=(ANN,), dmarc=Dmarc(FAIL, "mail.example", "reject")), reply.DMARC_REJECT,
+    ),
+    "a personal address, a name below our domain, and the domain wants it refused": (
+        mail("boss@hr.rep.example", owners=(ANN,), dmarc=REJECT), reply.DMARC_REJECT,
     ),
     "a stranger": (mail("eve@eve.example", signatures=[signature("eve.example")]), SILENT),
     "a customer": (mail(CUSTOMER, signatures=[CUSTOMER_SIGNED], to=[CRM]), SILENT),
@@ -416,7 +415,6 @@ FACTS = st.builds(
     owners=st.sampled_from([(), (ANN,), (GONE,)]),
     party=st.sampled_from([True, False, None]),
     to=st.sampled_from([["bob@lead.example"], [CRM], [SECRET]]),
-    resent=st.sampled_from([[], ["ann@rep.example"]]),
     proper=st.booleans(),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from base64 import b64encode
 
@@ -24,7 +25,7 @@ def line(text):
 
 
 def check(name, password):
-    return 7 if (name.lower(), password) == (NAME, PASSWORD) else None
+    return (7, "the first") if (name.lower(), password) == (NAME, PASSWORD) else None
 
 
 @pytest.fixture
@@ -160,6 +161,47 @@ def test_twenty_failures_end_the_tries_of_a_network_for_an_hour_but_not_those_of
     assert say(PASSWORD, "127.0.1.1") == "235 2.7.0", "but not from where she logged in before"
 
 
+def test_a_stranger_with_one_address_shuts_nobody_out_who_is_elsewhere_for_the_first_time():
+    hour = [0.0]
+    door = logins.Logins(check, lambda: hour[0], delay=(0.0, 0.0))
+
+    def tried(network, password="wrong"):
+        try:
+            return asyncio.run(door.check(network, NAME, password))
+        except logins.TooMany:
+            return "too many"
+
+    assert [tried("192.0.2") for _ in range(25)] == [None] * 20 + ["too many"] * 5
+    assert tried("198.51.100", PASSWORD) == (7, "the first")
+    # Who has many addresses comes no further than twenty in all, and not against who was here before.
+    assert [tried(f"203.0.{number}") for number in range(20)] == [None] * 15 + ["too many"] * 5
+    assert tried("203.0.113", PASSWORD) == "too many"
+    assert tried("198.51.100", PASSWORD) == (7, "the first")
+    hour[0] += logins.HOUR
+    assert tried("203.0.113", PASSWORD) == (7, "the first")
+    door.close()
+
+
+def test_whom_a_client_means_by_auth_is_read_inside_tls_and_decides_nothing(office, pair, client):
+    outside = office().hello()
+    assert outside.say("MAIL FROM:<ann@example.org> AUTH=<>").startswith("555 5.5.4")
+    inside = client()
+    for written in ("AUTH=<>", "AUTH=ann@example.org", "auth=e+3Dmc2@example.org SIZE=100"):
+        assert inside.say(f"MAIL FROM:<ann@example.org> {written}").startswith("250 "), written
+        inside.say("RSET")
+    for written in ("AUTH", "AUTH=", "AUTH=a+b@example.org", "AUTH=<> AUTH=<>", "AUTH=" + "x" * 600):
+        assert inside.say(f"MAIL FROM:<ann@example.org> {written}").startswith("501 5."), written
+
+
+def test_a_stranger_who_talks_past_a_login_is_sent_away(office, pair):
+    client = at_once(office(networks=()), pair)
+    client.reply()
+    client.say("EHLO x")
+    client.send(f"AUTH PLAIN {plain()}\r\nMAIL FROM:<ann@example.org>\r\n".encode())
+    assert client.reply().startswith("554 5.5.0 ")
+    assert client.closed()
+
+
 def test_when_passwords_cannot_be_checked_nobody_is_told_that_hers_is_wrong(office, pair):
     def broken(_name, _password):
         raise OSError("the disk")
@@ -201,6 +243,6 @@ def test_what_is_remembered_of_failures_is_bounded(monkeypatch):
     monkeypatch.setattr(logins, "REMEMBERED", 5)
     door = logins.Logins(check, lambda: 0.0)
     for number in range(50):
-        door._note(("account", str(number)), 0.0)
+        door._note(("account", str(number)), 0.0, "192.0.2")
     assert len(door._failed) == 5
     door.close()

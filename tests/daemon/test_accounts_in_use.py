@@ -55,13 +55,53 @@ def test_a_colleague_logs_in_hands_in_mail_and_leaves(relay):
         relay.run("staff", "leave", "Ann Lee")
         with pytest.raises(smtplib.SMTPDataError, match=r"5\.7\."):  # the session that is open is not believed any more
             client.sendmail("ann@home.example", "crm@crm.example.org", message("Ann Lee <ann@home.example>"))
-        client.rset()
+        client.close()
     with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
         client._host = "crm.example.org"
         client.starttls(context=context)
         with pytest.raises(smtplib.SMTPAuthenticationError):
             client.login("ann@home.example", PASSWORD)
     assert PASSWORD not in relay.log()
+
+
+def test_a_new_password_ends_the_sessions_of_the_one_before(relay):
+    _set_password(relay)
+    mail = message("Ann Lee <ann@home.example>")
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
+        client._host = "crm.example.org"
+        client.starttls(context=trusting(relay.folder / "tls.crt"))
+        client.login("ann@home.example", PASSWORD)
+        client.sendmail("ann@home.example", "crm@crm.example.org", mail)
+        subprocess.run(relay.command("staff", "password", "Ann Lee"), input=b"quite another one", check=True)
+        with pytest.raises(smtplib.SMTPDataError, match="log in again") as refused:
+            client.sendmail("ann@home.example", "crm@crm.example.org", mail)
+        assert refused.value.smtp_code == 530
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.docmd("NOOP")
+        client.close()
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
+        client._host = "crm.example.org"
+        client.starttls(context=trusting(relay.folder / "tls.crt"))
+        client.login("ann@home.example", "quite another one")
+        client.sendmail("ann@home.example", "crm@crm.example.org", mail)
+
+
+def test_a_login_is_to_write_as_oneself(relay):
+    """From is that person's, whatever other fields say who sent it or sent it on."""
+    relay.run("staff", "add", "Bob Baker", "bob@example.org")
+    _set_password(relay)
+    hers = "Ann Lee <ann@home.example>"
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
+        client._host = "crm.example.org"
+        client.starttls(context=trusting(relay.folder / "tls.crt"))
+        client.login("ann@home.example", PASSWORD)
+        for author in ("bob@example.org", "anna@lead.example", '"ann@home.example" <bob@example.org>'):
+            for field in ("Sender", "Resent-From", "Reply-To", "X-From"):
+                mail = f"{field}: {hers}\r\n".encode() + message(author)
+                with pytest.raises(smtplib.SMTPDataError) as refused:
+                    client.sendmail("ann@home.example", "crm@crm.example.org", mail)
+                assert (refused.value.smtp_code, refused.value.smtp_error[:5]) == (553, b"5.7.1"), (author, field)
+        client.sendmail("bob@example.org", "crm@crm.example.org", message(hers))  # the envelope says where bounces go
 
 
 @pytest.mark.skipif(shutil.which("msmtp") is None, reason="msmtp is not installed")

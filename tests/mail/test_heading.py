@@ -26,7 +26,6 @@ def test_what_a_header_says() -> None:
         fields=8,
         from_fields=1,
         authors=(Address("ann", "rep.example"),),
-        resent_from=(Address("cid", "rep.example"),),
         recipients=(Address("bob", "lead.example"), Address("crm", "crm.example"), Address("eve", "lead.example")),
         date=datetime(2026, 2, 2, 2, tzinfo=UTC),
         received=2,

@@ -86,9 +86,12 @@ def test_a_password_fits_its_person_only(office):
     db, path, logins = office
     accounts.set_password(db, path, 1, PASSWORD, NOW)
     assert PASSWORD not in path.read_text()
-    assert logins.check("Ann@Home.example", PASSWORD) == 1
-    assert logins.check("ann@example.org", PASSWORD) == 1
-    assert logins.check("ann@example.org", PASSWORD) == 1, "remembered"
+    staff, which = logins.check("Ann@Home.example", PASSWORD)
+    assert staff == 1
+    assert logins.check("ann@example.org", PASSWORD) == (1, which)
+    assert logins.check("ann@example.org", PASSWORD) == (1, which), "remembered"
+    assert logins.holds(db, 1, which)
+    assert not logins.holds(db, 2, which)
     for name, given in (
         ("ann@example.org", "wrong horse battery"),
         ("ann@example.org", ""),
@@ -101,8 +104,14 @@ def test_a_password_fits_its_person_only(office):
         assert logins.check(name, given) is None
     accounts.set_password(db, path, 1, "another long password", NOW)
     assert logins.check("ann@example.org", PASSWORD) is None, "what is remembered ends with the password"
+    assert not logins.holds(db, 1, which), "and so does a login with it"
+    _, other = logins.check("ann@example.org", "another long password")
+    assert logins.holds(db, 1, other)
+    accounts.set_password(db, path, 1, "another long password", NOW)
+    assert not logins.holds(db, 1, other), "the same password set anew is a new one: there was a reason to set it"
     accounts.remove_password(db, path, 1)
     assert logins.check("ann@example.org", "another long password") is None
+    assert not logins.holds(db, 1, other)
 
 
 def test_the_same_is_computed_whether_the_account_exists_or_not(office, monkeypatch):
