@@ -152,7 +152,7 @@ def _unresolved(found: Mapping[str, Any]) -> str:
 
 
 def _habits(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
-    """What our people do: who has stopped, and whose mail is not all here."""
+    """What our people do: who has stopped, whose mail is not all here, whose personal address others know."""
     quiet = found["quiet"]
     if quiet:
         named = [f"{each['name'] or each['staff_id']} ({ago(each['last_at'], now)})" for each in quiet[:QUIET_NAMED]]
@@ -167,3 +167,9 @@ def _habits(found: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
         ]
         more = f" and {len(lacking) - QUIET_NAMED:,} more" if len(lacking) > QUIET_NAMED else ""
         yield "Mail here", ", ".join(told) + more
+    known = found["addresses_seen"] or ()
+    if known:
+        named = [f"{each['name'] or each['staff_id']} ({ago(each['seen_at'], now)})" for each in known[:QUIET_NAMED]]
+        more = f" and {len(known) - QUIET_NAMED:,} more" if len(known) > QUIET_NAMED else ""
+        todo = "give out another one: bcc-relay staff capture-address NAME --rotate --no-grace"
+        yield "Seen outside", f"the personal address of {', '.join(named)}{more}; {todo}"

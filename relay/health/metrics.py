@@ -159,6 +159,11 @@ def _quiet(seen: Seen) -> Iterator[Sample]:
     yield "", {}, float(len(seen["quiet"]))
 
 
+def _exposed(seen: Seen) -> Iterator[Sample]:
+    if seen["addresses_seen"] is not None:
+        yield "", {}, float(len(seen["addresses_seen"]))
+
+
 METRICS = (
     Metric("bcc_relay_health_level", "gauge", "What status says: 0 ok, 1 warning, 2 critical, 3 unknown", _level),
     Metric("bcc_relay_accepting", "gauge", "1 if a daemon accepts mail", _value("accepting")),
@@ -199,6 +204,12 @@ METRICS = (
     Metric("bcc_relay_leads", "gauge", "Leads, above 100000 about", _value("leads")),
     Metric("bcc_relay_staff", "gauge", "Our people who have not left", _value("staff")),
     Metric("bcc_relay_staff_quiet", "gauge", "Of them, those who handed in mail regularly and stopped", _quiet),
+    Metric(
+        "bcc_relay_staff_addresses_seen",
+        "gauge",
+        "Of them, those whose personal address outsiders have read; to be replaced",
+        _exposed,
+    ),
     Metric(
         "bcc_relay_staff_mail_here_messages",
         "gauge",

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 
 from relay import sqlite
 from relay.config.settings import Settings
+from relay.health.exposed import exposed
 from relay.health.figures import Figures
 from relay.lock import held
 from relay.mail.envelope import VaultId
 from relay.store import pulse, readers, sizes
 from relay.store.connection import open_store
-from relay.store.facts import text_time
+from relay.store.times import text_time
 from relay.vault import sizes as vault_sizes
 from relay.vault.failure import VaultError
 from relay.vault.reader import Reader
@@ -48,6 +49,7 @@ def look(settings: Settings, now: datetime, daemons: Sequence[Figures]) -> dict[
         found = pulse.pulse(db, now)
         found["quiet"] = quiet(pulse.handed_in_by(db), now, timedelta(seconds=settings.health.quiet_after))
         found["shares"] = pulse.shares(db, found["recent"]["since"])
+        found["addresses_seen"] = exposed(db, vault)
         found["search_waits_since"] = _try(lambda: pulse.search_waits_since(db, store), "search.db", not_seen)
     found["daemons"] = [asdict(each) for each in daemons]
     found.update(_vault(vault, VaultId.read(found["filed_up_to"] or ""), not_seen))

@@ -44,6 +44,11 @@ def test_a_colleague_hears_that_customers_see_the_address(world):
     assert "outsiders saw it: --rotate" in " ".join(world.relay.run("staff", "list").split())
     [bob] = [row for row in json.loads(world.relay.run("staff", "list", "--json")) if row["id"] == 1]
     assert bob["capture_address_seen_at"]
+    status = json.loads(world.relay.run("status", "--json", status=None))
+    assert status["addresses_seen"] == [{"staff_id": 1, "name": "Bob Baker", "seen_at": bob["capture_address_seen_at"]}]
+    page = " ".join(world.relay.run("status", status=None).split())
+    assert "Seen outside: the personal address of Bob Baker" in page
+    assert "bcc_relay_staff_addresses_seen 1" in world.relay.run("status", "--metrics", status=None)
 
 
 def test_all_of_it_comes_out_the_same_when_made_again_from_the_vault(world):

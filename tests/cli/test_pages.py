@@ -172,7 +172,7 @@ WELL = {
     "last_capture_at": "2026-03-14T11:00:00.000Z", "last_vault_id": "00000000-3", "store": "/x/relay.db", "vault": "/x/vault",
     "store_size": 4096, "search_size": 4096, "vault_size": 4096, "vault_segments": 1, "search_waits_since": None, "snapshots": [], "writers": [],
     "erasures_waiting": 0, "erasures_since": None,
-    "quiet": [], "shares": [], "daemons": [], "not_seen": [], "recent": {"since": "2026-02-12T12:00:00.000Z", "messages": 4, "unresolved": 1},
+    "quiet": [], "addresses_seen": [], "shares": [], "daemons": [], "not_seen": [], "recent": {"since": "2026-02-12T12:00:00.000Z", "messages": 4, "unresolved": 1},
 }  # fmt: skip
 DAEMON = asdict(Figures("1", 7, 0.0, 0.0, accepts=True, files=True))
 
@@ -229,6 +229,8 @@ def certificate(begins, ends, trouble=""):
         ({"daemons": [{**DAEMON, "commit_waits": 90.0}]}, "critical", "the disk has not answered for 1 min"),
         ({"quiet": [{"staff_id": 1, "name": "Bob", "last_at": "2026-03-01T11:00:00.000Z"}]}, "ok", ""),
         ({"shares": [{"staff_id": 1, "name": "Bob", "here": 1, "missing": 9}]}, "ok", ""),
+        ({"addresses_seen": [{"staff_id": 1, "name": "Bob", "seen_at": "2026-03-01T11:00:00.000Z"}]}, "ok", ""),
+        ({"addresses_seen": None}, "ok", ""),
     ],
 )
 def test_status_judges_as_monitoring_needs_it(changed, level, said):
@@ -257,6 +259,10 @@ def test_status_names_who_has_gone_quiet_and_whose_mail_is_not_here():
     assert "(13 days ago)" in page
     assert "and 2 more" in page
     assert "Bob 75 % (10 missing)" in page
+    assert "Seen outside" not in page
+    found["addresses_seen"] = [{"staff_id": 1, "name": "Bob", "seen_at": "2026-03-01T12:00:00.000Z"}]
+    page = " ".join("\n".join(status_page(found, Screen(), NOW)).split())
+    assert "Seen outside: the personal address of Bob (13 days ago); give out another one:" in page
     assert "Eve" not in page
 
 

@@ -29,7 +29,7 @@ SEEN: dict[str, Any] = {
     "accepting": True, "filing": True, "backlog": 3, "oldest_waiting_at": "1970-01-01T00:33:00.000Z", "store_free": 5, "vault_free": 6,
     "wal_size": 7, "messages": 10, "unresolved": 1, "unparsed": 0, "leads": 2, "staff": 3, "last_capture_at": "1970-01-01T00:30:00.500Z",
     "store": "/x/relay.db", "store_size": 8, "search_size": 9, "vault_size": 10, "vault_segments": 1, "search_waits_since": None,
-    "snapshots": [], "snapshots_seen": True, "quiet": [], "shares": [{"staff_id": 4, "name": "Bob", "here": 8, "missing": 2}],
+    "snapshots": [], "snapshots_seen": True, "quiet": [], "addresses_seen": [], "shares": [{"staff_id": 4, "name": "Bob", "here": 8, "missing": 2}],
     "daemons": [DAEMON], "not_seen": [], "recent": {"since": "1970-01-01T00:00:00.000Z", "messages": 8, "unresolved": 2},
     "level": "ok", "problems": [], "now": 2000.0,
 }  # fmt: skip
