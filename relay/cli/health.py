@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from relay.cli.command import Command, answer, as_json, say
 from relay.cli.opened import configuration, settle, store
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(cls=Command)
@@ -75,4 +72,7 @@ def verify(context: click.Context, as_json: bool) -> None:
         answer(found)
     elif not found:
         say(["ok: no differences"])
+    else:
+        told = "1 difference" if len(found) == 1 else f"{len(found)} differences"
+        say([f"{told}. What each means and what to do: docs/health.md (What verify finds)"], err=True)
     context.exit(1 if found else 0)
