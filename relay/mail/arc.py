@@ -95,21 +95,26 @@ def judge(
         passed=newest.says(),
         sealed_at=newest.seal.signed_at,
     )
-    if untimely(newest.message, now) or added(newest.message, fields):
+    if not _covers(newest.message, fields, body_hash, now):
         return replace(claimed, result=Result.FAIL, passed=())
     if any(keys.get(name, PublicKey(why="key-missing")) is None for name in found.key_names):
-        return replace(claimed, result=Result.TEMPERROR)
-    if not _signed(newest.message, keys, fields, body_hash) or not _sealed(found.sets, keys):
+        return replace(claimed, result=Result.TEMPERROR)  # what no key could mend was told before
+    if not _signed(newest.message, keys, fields) or not _sealed(found.sets, keys):
         return replace(claimed, result=Result.FAIL, passed=())
     return replace(claimed, result=Result.PASS)
 
 
-def _signed(claim: Claim, keys: Mapping[str, PublicKey | None], fields: Sequence[Field], body_hash: BodyHash) -> bool:
-    """Is the newest message signature one over this message? Seals are never signed by it (§4.1.2)."""
-    key = keys.get(claim.key_name)
-    if key is None or key.why or claim.why or claim.length or claim.algorithm != f"{key.kind}-sha256":
+def _covers(claim: Claim, fields: Sequence[Field], body_hash: BodyHash, now: datetime) -> bool:
+    """May the newest message signature, whatever its key, be one over this message? It signs no seals (§4.1.2)."""
+    if claim.why or claim.length or "from" not in claim.names or "arc-seal" in claim.names:
         return False
-    if "from" not in claim.names or "arc-seal" in claim.names or body_hash(claim.relaxed_body) != claim.body_hash:
+    return not untimely(claim, now) and not added(claim, fields) and body_hash(claim.relaxed_body) == claim.body_hash
+
+
+def _signed(claim: Claim, keys: Mapping[str, PublicKey | None], fields: Sequence[Field]) -> bool:
+    """Is the newest message signature one by its key?"""
+    key = keys.get(claim.key_name)
+    if key is None or key.why or claim.algorithm != f"{key.kind}-sha256":
         return False
     return key.verifies(claim.signature, signed_digest(claim, fields))
 

@@ -144,20 +144,30 @@ def judge(claim: Claim, key: PublicKey, fields: Sequence[Field], body_hash: Body
     why = claim.why or key.why or _unfit(claim, key)
     if why:
         return _worth(claim, key, Result.PERMERROR, why)
-    if claim.length:
-        return _worth(claim, key, Result.POLICY, "body-length")  # what follows could be anybody's
-    if "from" not in claim.names:
-        return _worth(claim, key, Result.POLICY, "from-not-signed")
-    why = untimely(claim, now)
+    result, why = _worthless(claim, fields, body_hash, now)
     if why:
-        return _worth(claim, key, Result.POLICY, why)
-    if added(claim, fields):
-        return _worth(claim, key, Result.POLICY, "field-added")
-    if body_hash(claim.relaxed_body) != claim.body_hash:
-        return _worth(claim, key, Result.FAIL, "body-changed")
+        return _worth(claim, key, result, why)
     if not key.verifies(claim.signature, signed_digest(claim, fields)):
         return _worth(claim, key, Result.FAIL, "signature-wrong")
     return _worth(claim, key, Result.PASS, "")
+
+
+def _worthless(claim: Claim, fields: Sequence[Field], body_hash: BodyHash, now: datetime) -> tuple[Result, str]:
+    """Why it is worth nothing whatever its key is: the result and a short name, which is '' when the key decides."""
+    if claim.why or claim.algorithm.endswith("-sha1"):
+        return Result.PERMERROR, claim.why or "sha1"  # RFC 8301 §3.1
+    if claim.length:
+        return Result.POLICY, "body-length"  # what follows could be anybody's
+    if "from" not in claim.names:
+        return Result.POLICY, "from-not-signed"
+    why = untimely(claim, now)
+    if why:
+        return Result.POLICY, why
+    if added(claim, fields):
+        return Result.POLICY, "field-added"
+    if body_hash(claim.relaxed_body) != claim.body_hash:
+        return Result.FAIL, "body-changed"
+    return Result.PASS, ""
 
 
 def untimely(claim: Claim, now: datetime) -> str:
@@ -181,9 +191,15 @@ def dates(claim: Claim) -> bool:
     return "date" in claim.names
 
 
-def unanswered(claim: Claim, result: Result, why: str) -> Signature:
-    """The same without a key: DNS has none, or did not answer."""
-    return _worth(claim, PublicKey(), result, why)
+def unanswered(claim: Claim, fields: Sequence[Field], body_hash: BodyHash, now: datetime) -> Signature:
+    """What it is worth while DNS does not answer: what no key could mend is not put off."""
+    result, why = _worthless(claim, fields, body_hash, now)
+    return _worth(claim, PublicKey(), *((result, why) if why else (Result.TEMPERROR, "no-answer")))
+
+
+def refused(claim: Claim, why: str) -> Signature:
+    """One that is not even looked at."""
+    return _worth(claim, PublicKey(), Result.PERMERROR, why)
 
 
 def signed_digest(claim: Claim, fields: Sequence[Field]) -> bytes:

@@ -209,9 +209,9 @@ class _Message:
     def signature(self, claim: dkim.Claim, key: PublicKey | None, digest: bytes, now: datetime) -> Signature:
         """What one signature is worth. `key`: None where there was no answer."""
         if not self._heading.proper:
-            return dkim.unanswered(claim, Result.PERMERROR, "header-improper")
+            return dkim.refused(claim, why="header-improper")
         if key is None:
-            found = dkim.unanswered(claim, Result.TEMPERROR, "no-answer")
+            found = dkim.unanswered(claim, self.fields, lambda _: digest, now)
         else:
             found = dkim.judge(claim, key, self.fields, lambda _: digest, now)
         if found.signed_at is None and dkim.dates(claim):

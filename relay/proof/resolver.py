@@ -38,6 +38,9 @@ waits within its own deadline."""
 TRY = 2.0
 """Seconds for one attempt with one server; the deadline of the asker ends all attempts."""
 
+TOO_LATE = 0.05
+"""Seconds left below which a question that had to wait for its turn is not asked any more: nobody answers so fast."""
+
 LONGEST_NAME = 253
 """Characters of a name (RFC 1035 §2.3.4)."""
 
@@ -114,6 +117,8 @@ class Resolver:
         try:
             async with asyncio.timeout(self._lifetime), self._turns:
                 left = began + self._lifetime - asyncio.get_running_loop().time()
+                if left < TOO_LATE:
+                    return Answer(fault="no answer in time"), 0.0
                 found = await self._source().resolve(
                     domain, kind, search=False, lifetime=left, raise_on_no_answer=False
                 )

@@ -93,6 +93,34 @@ def test_a_key_that_is_not_answered_and_a_key_that_is_none_are_two_things(
     assert found.spf.result is Result.PASS  # what is ready counts
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (signed(MESSAGE, tags={"l": "2"}), "body-length"),
+        (signed(MESSAGE, tags={"x": str(NOW - 5)}), "expired"),
+        (signed(MESSAGE, tags={"a": "rsa-sha1"}), "sha1"),
+        (signed(MESSAGE, tags={"v": "2"}), "syntax"),
+        (signed(MESSAGE, headers="to:subject"), "from-not-signed"),
+        (b"Subject: another\r\n" + signed(MESSAGE), "field-added"),
+        (signed(MESSAGE) + b"more\r\n", "body-changed"),
+    ],
+)
+def test_what_no_key_could_mend_is_no_fault_of_dns(dns: NameServer, content: bytes, why: str) -> None:
+    dns.say("s1._domainkey.rep.example TXT", *FAILING)
+    found = gathered(asked(content), dns)
+    assert found.signatures[0].why == why
+    assert found.faults == ()
+
+
+@pytest.mark.parametrize(
+    "content", [sealed(MESSAGE) + b"more\r\n", b"To: x@x.example\r\n" + sealed(MESSAGE), sealed(MESSAGE, headers="to")]
+)
+def test_a_seal_that_no_key_could_mend_is_no_fault_of_dns(dns: NameServer, content: bytes) -> None:
+    dns.say("s1._domainkey.fwd.example TXT", *FAILING)
+    found = gathered(asked(content), dns)
+    assert (found.arc.result, found.faults) == (Result.FAIL, ())
+
+
 def test_each_question_that_nobody_answers_is_told(dns: NameServer) -> None:
     for name in ("s1._domainkey.rep.example", "rep.example", "_dmarc.rep.example", "s1._domainkey.fwd.example"):
         dns.say(f"{name} TXT", *SILENT)
