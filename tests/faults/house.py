@@ -173,7 +173,16 @@ def needs(*programs: str, root: bool = False) -> str:
 
 def peak(pid: int) -> int:
     """The most memory that a process has had at once, in MiB."""
+    return _memory(pid, "VmHWM") // 1024
+
+
+def resident(pid: int) -> int:
+    """The memory that a process has now, in KiB."""
+    return _memory(pid, "VmRSS")
+
+
+def _memory(pid: int, what: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    raise AssertionError("no VmHWM")
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1])
+    raise AssertionError(f"no {what}")

@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
+import smtplib
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.certificates import make as make_certificate
+from tests.certificates import trusting
 from tests.faults import power as power_failure
 from tests.faults.crowd import Crowd, large
-from tests.faults.house import House, house, needs, peak, small_disk
+from tests.faults.house import House, house, needs, peak, resident, small_disk
 from tests.faults.recording import compiler
 from tests.faults.restarting import restarted
 
@@ -298,6 +302,34 @@ def idle(folder: Path, idle: int = 1000, dripping: int = 100) -> str:
         return f"{told}; {one.prove()}"
 
 
+def idle_tls(folder: Path, idle: int = 1000) -> str:
+    """1,000 clients that are idle inside TLS: how much memory the daemon takes for them."""
+    certificate, key = make_certificate(folder)
+    with house(folder, f'[tls]\ncertificate = "{certificate}"\nkey = "{key}"\n') as one:
+        one.more(5)
+        trusting_it = trusting(certificate)
+        trusting_it.check_hostname = False  # we are called by our address here
+        with contextlib.ExitStack() as held:
+
+            def hold(*, tls: bool) -> None:
+                for _ in range(idle):
+                    client = held.enter_context(smtplib.SMTP("127.0.0.1", one.relay.port, "client", timeout=30))
+                    client.ehlo()
+                    if tls:
+                        client.starttls(context=trusting_it)
+                        client.ehlo()
+
+            before = resident(one.pid)
+            hold(tls=False)
+            plain = resident(one.pid) - before
+            hold(tls=True)
+            secured = resident(one.pid) - before - plain
+            one.more(5)
+        assert secured < 100 * idle, f"{secured} KiB"
+        told = f"{idle:,} idle connections take {plain / 1024:.0f} MiB, inside TLS {secured / 1024:.0f} MiB more"
+        return f"{told}; {one.prove()}"
+
+
 def descriptors(folder: Path) -> str:
     """More connections than descriptors: 421 for whom there is none, no flood in the log, mail goes on."""
     must_have("prlimit")
@@ -349,6 +381,7 @@ ALL: dict[str, tuple[Scenario, float]] = {
     "clock": (clock, 120),
     "descriptors": (descriptors, 90),
     "idle": (idle, 150),
+    "idle-tls": (idle_tls, 150),
     "many-large": (many_large, 420),
 }
 """By name: the scenario and the seconds it may take."""
