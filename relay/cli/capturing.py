@@ -51,10 +51,10 @@ def captured(
     from relay.cli.terminal import screen
     from relay.cli.words import many
     from relay.store import handed_in, never_log, proofs
-    from relay.store.facts import text_time
     from relay.store.finding import find_staff
     from relay.store.reading import staff_names
     from relay.store.share import share
+    from relay.store.times import text_time
 
     moment = beginning(since, datetime.now(UTC))
     start = text_time(moment)

@@ -66,8 +66,8 @@ def _unfiled(db: sqlite.Connection, settings: Settings, vault_id: VaultId) -> tu
     """(outcome, sentences) of a vault id that is no message."""
     from relay.attribution.telling import OUTCOMES, told
     from relay.cli.words import in_full
-    from relay.store.facts import text_time
     from relay.store.reasons import outcome
+    from relay.store.times import text_time
 
     found = outcome(db, vault_id)
     if found is not None:

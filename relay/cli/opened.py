@@ -67,9 +67,9 @@ def page_before(db: sqlite.Connection, before: str | None) -> tuple[str, int] | 
     """The place in a list that --before names: a MESSAGE, or a time. Raises NotFoundError."""
     if before is None:
         return None
-    from relay.store.facts import text_time
     from relay.store.finding import find_message
     from relay.store.reading import place
+    from relay.store.times import text_time
 
     if not before.isdigit():
         try:

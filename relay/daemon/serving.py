@@ -12,7 +12,7 @@ from relay.daemon.reloading import Reread
 from relay.notify import notify
 from relay.store.migrations import awaits_upgrade, prepare
 from relay.vault.segment import make_folder
-from relay.work import assignment, indexing_process
+from relay.work import assignment
 
 
 def serve(
@@ -33,8 +33,8 @@ def serve(
     """
     commands: dict[str, Command] = {}
     if file:
-        commands["filer"] = lambda settings: filer_command or assignment.command(work(settings))
-        commands["indexer"] = lambda settings: indexing_process.command(settings.store.path)
+        commands["filer"] = lambda settings: filer_command or assignment.filing(work(settings))
+        commands["indexer"] = lambda settings: assignment.indexing(settings.store.path)
     try:
         raise_descriptor_limit(settings.limits.connections)
         # An upgrade takes its time and is the filer's: mail is accepted meanwhile.

@@ -23,9 +23,9 @@ from pathlib import Path
 from relay import sqlite
 from relay.attribution.personal import make_token, token_hash
 from relay.store import password as passwords
-from relay.store.facts import text_time
 from relay.store.opening import StoreError
 from relay.store.people import RefusedError, audit, writing
+from relay.store.times import text_time
 
 NAME = "accounts.json"
 FORM = 1

@@ -14,7 +14,7 @@ from relay import sqlite
 from relay.attribution.record import Record
 from relay.attribution.withheld import DROPPED
 from relay.store import removal
-from relay.store.rows import text_time
+from relay.store.times import text_time
 
 
 def drop(db: sqlite.Connection, records: Sequence[Record]) -> None:

@@ -26,7 +26,7 @@ from relay.store.connection import open_store
 from relay.store.contents import drop_contents
 from relay.store.erasures import Waiting
 from relay.store.facts import Transaction
-from relay.store.opening import SameFile, connect
+from relay.store.opening import SameFile
 from relay.store.renewal import Renewal
 from relay.store.rows import large_parts
 
@@ -38,25 +38,6 @@ COMPANY = 60.0
 
 LONG_WAIT = 10.0
 """Seconds of waiting for the write lock after which it is worth a line in the log, and every so often."""
-
-
-def filed_marks(path: Path) -> dict[str, int]:
-    """Epoch -> highest number that has an outcome: what a vault must not give out again.
-
-    Also of a database that awaits its upgrade: the daemon accepts mail before the filer upgrades.
-    """
-    connection = connect(path, read_only=True)
-    try:
-        # Walks from epoch to epoch in the index instead of reading all rows.
-        rows = connection.execute(
-            "WITH RECURSIVE e(epoch) AS (SELECT min(epoch) FROM _vault_outcome UNION ALL "
-            "SELECT (SELECT min(epoch) FROM _vault_outcome WHERE epoch > e.epoch) FROM e WHERE e.epoch IS NOT NULL) "
-            "SELECT epoch, (SELECT max(number) FROM _vault_outcome v WHERE v.epoch = e.epoch) "
-            "FROM e WHERE epoch IS NOT NULL"
-        )
-        return dict(rows.fetchall())
-    finally:
-        connection.close()
 
 
 class Filing:

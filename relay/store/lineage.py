@@ -28,7 +28,7 @@ from typing import Protocol
 from relay import sqlite
 from relay.log import log
 from relay.mail.envelope import VaultId
-from relay.store import filing, who
+from relay.store import filed, who
 from relay.store.connection import open_store
 from relay.store.migrations import MODE
 
@@ -105,7 +105,7 @@ def filed_marks(path: Path, vault: Path) -> dict[str, int]:
 
     From the outcomes in relay.db, and from the mark, since relay.db may have been restored together with the vault.
     """
-    found = filing.filed_marks(path)
+    found = filed.highest(path)
     mark = read_mark(vault)
     if mark is not None and mark.filed_up_to is not None:
         epoch, number = mark.filed_up_to.epoch, mark.filed_up_to.number

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relay import sqlite
 from relay.attribution.admission import PERSONAL_VISIBLE
-from relay.attribution.record import Record
 from relay.mail.origin import Origin
 from relay.store.times import text_time
+
+if TYPE_CHECKING:  # reading asks us in processes that read no mail
+    from relay.attribution.record import Record
 
 Row = dict[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 from relay import sqlite
 from relay.mail.envelope import VaultId
 from relay.store import erasures
-from relay.store.facts import read_time, text_time
 from relay.store.search import search_path
 from relay.store.share import share
+from relay.store.times import read_time, text_time
 
 RECENT = timedelta(days=30)
 """Shares are of mail written since then: what was wrong a year ago is nobody's work today."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from relay import sqlite
-from relay.store.facts import text_time
+from relay.store.times import text_time
 
 # From the index by date: as long as `since` is recent, old mail costs nothing.
 _SHARE = """

@@ -1,6 +1,6 @@
-"""What the daemon gives its filer to know, and the command that starts it.
+"""What the daemon gives its filer to know, and the commands that start it and the indexer.
 
-A module of its own: the daemon needs these and nothing that the filer reads mail with, which would cost it a tenth of
+A module of its own: the daemon needs these and nothing that they work with, which would cost it a tenth of
 a second at each start and memory for as long as it runs.
 """
 
@@ -36,6 +36,11 @@ class Work:
         return cls(Path(store), Path(vault), tuple(domains), tuple(capture), *rest)
 
 
-def command(work: Work) -> tuple[str, ...]:
+def indexing(store: Path) -> tuple[str, ...]:
+    """The command line that runs the indexer of the database at `store` with the interpreter that runs us."""
+    return (sys.executable, "-m", "relay.work", "index", str(store))
+
+
+def filing(work: Work) -> tuple[str, ...]:
     """The command line that runs the filer for `work` with the interpreter that runs us."""
     return (sys.executable, "-m", "relay.work", "file", work.encode())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -35,11 +34,6 @@ LAST_WORDS = 2.0
 
 TROUBLE = 2.0
 """Seconds to wait after a database refused us before the next attempt."""
-
-
-def command(store: Path) -> tuple[str, ...]:
-    """The command line that runs the indexer of the database at `store` with the interpreter that runs us."""
-    return (sys.executable, "-m", "relay.work", "index", str(store))
 
 
 def run(store: Path) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from relay import sqlite
 from relay.mail.envelope import VaultId
+from relay.store import filed
 from relay.store.connection import open_store
-from relay.store.filing import filed_marks
 from relay.vault.reader import Reader
 from relay.work.manifest import Manifest
 
@@ -27,20 +27,20 @@ class Standing:
 
 def standing(store: Path, vault: Path) -> Standing:
     """How the two stand. Raises StoreError, a VaultError."""
-    filed = filed_marks(store)
+    marks = filed.highest(store)
     with Reader(vault) as reader, contextlib.closing(open_store(store, read_only=True)) as db:
         ends = reader.ends()
-        to_file = sum(1 for vault_id in reader.ids() if not _known(db, vault_id)) if _behind(filed, ends) else 0
+        to_file = sum(1 for vault_id in reader.ids() if not _known(db, vault_id)) if _behind(marks, ends) else 0
         beyond = 0
-        for epoch in filed:
+        for epoch in marks:
             query = "SELECT count(*) FROM _vault_outcome WHERE epoch = ? AND number > ?"
             if epoch in ends:
                 beyond += db.execute(query, (epoch, ends[epoch][1])).fetchone()[0]
         return Standing(to_file, beyond, reader.last())
 
 
-def _behind(filed: dict[str, int], ends: dict[str, tuple[int, int]]) -> bool:
-    return any(last > filed.get(epoch, 0) for epoch, (_, last) in ends.items())
+def _behind(marks: dict[str, int], ends: dict[str, tuple[int, int]]) -> bool:
+    return any(last > marks.get(epoch, 0) for epoch, (_, last) in ends.items())
 
 
 def _known(db: sqlite.Connection, vault_id: VaultId) -> bool:
