@@ -21,6 +21,15 @@ _AUTOREPLY_FIELDS = (
     "x-autoreply", "x-autorespond", "x-autoreply-from", "x-autoresponder", "x-autoresponse", "x-mail-autoreply",
     "x-vacation",
 )  # fmt: skip
+_SIGNS = frozenset(
+    name.encode()
+    for name in (
+        *_AUTOREPLY_FIELDS, "auto-submitted", "precedence", "x-failed-recipients", "x-auto-response-suppress", "list-id",
+        "list-post", "list-unsubscribe", "x-ms-exchange-generated-message-source", "x-ms-exchange-inbox-rules-loop",
+    )
+)  # fmt: skip
+"""All fields that are asked for below. A person's mail seldom has any."""
+
 _REPLIES = every(REPLY)
 _AWAY = every(AWAY)
 _SURE = frozenset(_REPLIES) - frozenset(_AWAY) - {"auto"}
@@ -46,10 +55,14 @@ def automatic(message: Message, *, null_reverse_path: bool = False, own: Collect
     if any(_is_itip(part, message) for part in message.parts):
         return CALENDAR
     first = message.first
-    if first("x-failed-recipients") is not None or (null_reverse_path and report.from_daemon(message)):
+    signs = message.has_any(_SIGNS)
+    if (signs and first("x-failed-recipients") is not None) or (null_reverse_path and report.from_daemon(message)):
         return AUTO_REPLY if report.says_delayed(message) else BOUNCE
     if report.is_notice(message):
         return AUTO_REPLY if report.says_delayed(message) else BOUNCE
+    if not signs:
+        says_so = _is_sure_reply(message.subject) or (null_reverse_path and _is_reply(message.subject))
+        return AUTO_REPLY if says_so else None
     submitted = _word(first("auto-submitted"))
     precedence = _word(first("precedence"))
     if submitted == "auto-replied" or precedence in ("auto_reply", "auto-reply"):

@@ -150,6 +150,10 @@ class Fields(Sequence[tuple[str, str]]):
         """The values of all fields of that (lower-case) name as received."""
         return self._index.get(name, [])
 
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Is there a field of one of these (lower-case) names? Costs less than asking for each."""
+        return not names.isdisjoint(self._index)
+
     def first(self, name: str) -> str | None:
         """The decoded value of the first field of that (lower-case) name, or None."""
         values = self._index.get(name.encode("utf-8", "replace"))

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pkgutil import get_data
 from unicodedata import normalize
 
@@ -261,18 +262,27 @@ def language_of(labels: Iterable[str], titled: tuple[Language, ...] = ()) -> Lan
     Many clients translate some labels only (Gmail writes `Od:`, then `Date:`, `Subject:`, `To:`): what a
     language does not explain counts as English, if its own word is there for the sender.
     """
-    names = list(labels)
-    scores: dict[str, int] = {}
+    return _language_of(tuple(labels), frozenset(language.code for language in titled))
+
+
+@lru_cache(maxsize=512)  # clients are few, and each writes the same labels into every mail
+def _language_of(names: tuple[str, ...], titled: frozenset[str]) -> Language | None:
+    own: dict[str, int] = {}
+    senders: set[str] = set()
     for name in names:
         for language in LABELS.get(name, ()):
-            scores[language.code] = scores.get(language.code, 0) + 1
+            own[language.code] = own.get(language.code, 0) + 1
+            if language.labels[name] == FROM:
+                senders.add(language.code)
+    english = [name for name in names if name in ENGLISH.labels]
     best: Language | None = None
     best_score = (0, 0, 0)
-    for code, own in scores.items():
+    for code, count in own.items():
         language = BY_CODE[code]
-        sender = any(language.labels.get(name) == FROM for name in names)
-        explained = sum(name in language.labels or name in ENGLISH.labels for name in names) if sender else own
-        score = (explained, own, int(language in titled))
+        explained = count
+        if code in senders:
+            explained += sum(name not in language.labels for name in english)
+        score = (explained, count, int(code in titled))
         if score > best_score:
             best, best_score = language, score
     return best

@@ -83,6 +83,13 @@ class Message:
             return fields.all(name)
         return tuple(value for key, value in fields if key == name)
 
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Is there a field of one of these (lower-case) names?"""
+        fields = self.fields
+        if isinstance(fields, Fields):
+            return fields.has_any(names)
+        return any(key.encode("utf-8", "replace") in names for key, _ in fields)
+
     def mailboxes(self, name: str) -> tuple[Mailbox, ...]:
         """The mailboxes in all fields of that (lower-case) name, for fields that have no place above (`resent-to`).
 

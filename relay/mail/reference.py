@@ -7,6 +7,7 @@ forwards put before it. It does not know which messages exist. Everything is lin
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from relay.mail.labels import BY_CODE, FORWARD_PREFIXES, REPLY_PREFIXES, key
 from relay.mail.message import Message
@@ -72,6 +73,7 @@ def thread_ids(message: Message) -> tuple[str, ...]:
     return tuple(kept)
 
 
+@lru_cache(maxsize=16)  # the subject of one mail is asked about half a dozen times
 def split_prefixes(subject: str) -> tuple[tuple[str, ...], str]:
     """(the reply and forward prefixes, lower case and outermost first, the subject without them).
 

@@ -39,29 +39,34 @@ SLACK = timedelta(minutes=1)
 
 
 class Alike:
-    """The messages that a batch of records may be copies of, those of the batch itself among them."""
+    """The messages that a batch of records may be copies of, those of the batch itself among them.
+
+    Only mail under the author and the base subject of a forward, stored or in the batch, is compared at all.
+    """
 
     def __init__(self, db: sqlite.Connection, records: Sequence[Record]) -> None:
-        self._domains = frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
-        self._known: dict[tuple[str, str], list[Letter]] = {}
+        keys = {_key(record) for record in records if record.author}
+        stored = _known_as_forwards(db, keys)
+        self._told = {_key(record) for record in records if is_forwarded(record)} | {key for key, _ in stored}
+        self._known: dict[_Key, list[Letter]] = {}
         self.undecided: set[tuple[VaultId, int]] = set()
         """(mail object, position) of records that are copies, if a text that is not kept says so."""
-        self._forwards = any(map(is_forwarded, records)) or _are_forwarded(db, records)
-        if not self._forwards:  # most batches: nothing is compared
+        if not self._told:  # most batches: nothing is compared
             return
-        found = [one for record in records if (one := self._letter(record))]
-        for one in stored(db, found):
+        self._domains = _company(db)
+        letters = (self._letter(record) for record in records)
+        ids = {message for _, message in stored}
+        ids |= _by_authors(db, [one for one in letters if one is not None and one.forwarded])
+        for one in read(db, sorted(ids)):
             self._known.setdefault(one.key, []).append(one)
 
     def _letter(self, record: Record, message: int = 0) -> Letter | None:
-        return letter(record, message, self._domains)
+        return letter(record, message, self._domains) if self._told and _key(record) in self._told else None
 
     def find(self, record: Record) -> int | None:
         """The message of which this is a copy, None: no such."""
-        if not self._forwards:
-            return None
-        one = self._letter(record)
-        candidates = self._known.get(one.key) if one else None
+        candidates = self._known.get(_key(record))
+        one = self._letter(record) if candidates else None
         if one is None or not candidates:
             return None
         found = nearest(one, candidates)
@@ -71,7 +76,7 @@ class Alike:
 
     def add(self, record: Record, message: int) -> None:
         """The record was given its message; what comes later in the batch may be a copy of it."""
-        one = self._letter(record, message) if self._forwards else None
+        one = self._letter(record, message)
         if one is None:
             return
         known = self._known.setdefault(one.key, [])
@@ -82,47 +87,64 @@ class Alike:
             known[before] = one  # the original is there: no other mail can be it
 
 
-def _are_forwarded(db: sqlite.Connection, records: Sequence[Record]) -> bool:
-    """Is there a message known from a forward's text only that any of these may be the original of?"""
-    keys = sorted({(record.author.key, record.base_subject) for record in records if record.author})
-    row = db.execute(
-        "SELECT 1 FROM json_each(?) w CROSS JOIN _forwarded f ON f.author = w.value ->> 0 "
-        "AND f.base_subject = w.value ->> 1 LIMIT 1",
-        (json.dumps(keys),),
-    ).fetchone()
-    return row is not None
+_Key = tuple[str, str]
+"""What all copies of one message have in common: author and base subject (`Letter.key`)."""
 
 
-def stored(db: sqlite.Connection, letters: Sequence[Letter]) -> list[Letter]:
-    """The stored messages that any of these may be copies of, each once."""
-    keys = sorted({one.key for one in letters})
-    ids = {
-        message
-        for (message,) in db.execute(
-            "SELECT f.message_id FROM json_each(?) w CROSS JOIN _forwarded f ON f.message_id IN "
-            "(SELECT n.message_id FROM _forwarded n WHERE n.author = w.value ->> 0 AND n.base_subject = w.value ->> 1 "
-            "ORDER BY n.message_id DESC LIMIT ?)",
-            (json.dumps(keys), CANDIDATES),
-        )
-    }
-    for one in letters:
-        if one.forwarded:
-            ids.update(_of_author(db, one))
+def _key(record: Record) -> _Key:
+    return (record.author.key if record.author else "", record.base_subject)
+
+
+def _company(db: sqlite.Connection) -> frozenset[str]:
+    return frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
+
+
+def _known_as_forwards(db: sqlite.Connection, keys: Iterable[_Key]) -> list[tuple[_Key, int]]:
+    """(key, message) of what is known from a forward's text only and may be one of these; of each key the newest."""
+    rows = db.execute(
+        "SELECT f.author, f.base_subject, f.message_id FROM json_each(?) w CROSS JOIN _forwarded f ON f.message_id IN "
+        "(SELECT n.message_id FROM _forwarded n WHERE n.author = w.value ->> 0 AND n.base_subject = w.value ->> 1 "
+        "ORDER BY n.message_id DESC LIMIT ?)",
+        (json.dumps(sorted(keys)), CANDIDATES),
+    )
+    return [((author, base_subject), message) for author, base_subject, message in rows]
+
+
+def stored(db: sqlite.Connection, one: Letter) -> list[Letter]:
+    """The stored messages that it may be a copy of, each once."""
+    ids = {message for _, message in _known_as_forwards(db, [one.key])}
+    if one.forwarded:
+        ids |= _by_authors(db, [one])
     return list(read(db, sorted(ids)))
 
 
-def _of_author(db: sqlite.Connection, one: Letter) -> list[int]:
-    """Mail by the author of a forward, under its subject and about its date."""
-    first, last = (one.at - ZONES, one.at + ZONES) if one.dated else (one.at - UNREAD, one.at + SLACK)
+# Of a busy author the newest mail; of what is under the subject the nearest in time.
+_OF_AUTHOR = """
+SELECT n.message_id
+  FROM (SELECT ma.message_id, ma.role, ma.originated_at
+          FROM address a CROSS JOIN message_address ma ON ma.address_id = a.id
+         WHERE a.address = w.value ->> 0 AND ma.originated_at BETWEEN w.value ->> 2 AND w.value ->> 3
+         ORDER BY ma.originated_at DESC LIMIT ?2) n
+ CROSS JOIN message m ON m.id = n.message_id
+  LEFT JOIN thread t ON t.id = m.thread_id
+ WHERE n.role = 'from' AND coalesce(t.base_subject, '') = w.value ->> 1
+ ORDER BY abs(julianday(n.originated_at) - julianday(w.value ->> 4)), n.message_id LIMIT ?3
+"""
+
+
+def _by_authors(db: sqlite.Connection, forwards: Sequence[Letter]) -> set[int]:
+    """Mail by the authors of these forwards, under their subjects and about their dates."""
+    if not forwards:
+        return set()
+    wanted = []
+    for one in forwards:
+        first, last = (one.at - ZONES, one.at + ZONES) if one.dated else (one.at - UNREAD, one.at + SLACK)
+        wanted.append((one.author, one.base_subject, text_time(first), text_time(last), text_time(one.at)))
     rows = db.execute(
-        "SELECT n.message_id FROM (SELECT ma.message_id, ma.role, ma.originated_at FROM address a CROSS JOIN "
-        "message_address ma ON ma.address_id = a.id WHERE a.address = ?1 AND ma.originated_at BETWEEN ?2 AND ?3 "
-        "ORDER BY ma.originated_at DESC LIMIT ?5) n CROSS JOIN message m ON m.id = n.message_id "
-        "LEFT JOIN thread t ON t.id = m.thread_id WHERE n.role = 'from' AND coalesce(t.base_subject, '') = ?4 "
-        "ORDER BY abs(julianday(n.originated_at) - julianday(?6)), n.message_id LIMIT ?7",
-        (one.author, text_time(first), text_time(last), one.base_subject, NEAR, text_time(one.at), CANDIDATES),
+        f"SELECT m.id FROM json_each(?1) w CROSS JOIN message m ON m.id IN ({_OF_AUTHOR})",
+        (json.dumps(wanted), NEAR, CANDIDATES),
     )
-    return [message for (message,) in rows]
+    return {message for (message,) in rows}
 
 
 def read(db: sqlite.Connection, messages: Sequence[int]) -> Iterator[Letter]:
@@ -169,19 +191,19 @@ def read(db: sqlite.Connection, messages: Sequence[int]) -> Iterator[Letter]:
 
 def apart(db: sqlite.Connection, record: Record, source: Record) -> bool:
     """Is what was filed as a copy of `source` another message, as far as a forward's text tells?"""
-    domains = frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
+    domains = _company(db)
     one, other = letter(record, 0, domains), letter(source, 0, domains)
     return one is None or other is None or not same_mail(one, other)
 
 
 def like(db: sqlite.Connection, message: int, record: Record, at_hand: Mapping[int, Record]) -> int | None:
     """The message that this one turns out to be. `at_hand`: messages whose mail has just been read."""
-    domains = frozenset(domain for (domain,) in db.execute("SELECT domain FROM _company_domain"))
+    domains = _company(db)
     one = letter(record, message, domains)
     if one is None:
         return None
     others = []
-    for other in stored(db, [one]):
+    for other in stored(db, one):
         if other.message == message:
             continue
         seen = at_hand.get(other.message)
@@ -193,7 +215,7 @@ def undecided(db: sqlite.Connection, message: int) -> list[int]:
     """Messages that may be this one, if only texts that are not kept could be seen."""
     found = []
     for one in read(db, [message]):
-        found += [o.message for o in stored(db, [one]) if o.message != message and same_mail(one, o) is None]
+        found += [o.message for o in stored(db, one) if o.message != message and same_mail(one, o) is None]
     return found
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from relay.mail import automatic as reading
 from relay.mail.automatic import automatic
 from relay.mail.message import Message, Part
 from relay.mail.reading import parse
@@ -69,3 +73,11 @@ def test_calendars_speak_by_methods_and_people_attach_files() -> None:
     assert automatic(calendar("METHOD:REQUEST\r\n", "attachment", "The date as a file")) is None
     assert automatic(calendar("METHOD:PUBLISH\r\n")) is None
     assert automatic(calendar("X-COMMENT:METHOD:REQUEST\r\n")) is None
+
+
+def test_every_field_that_is_asked_for_is_a_sign_for_which_a_mail_is_looked_at_closely():
+    """Most mail has none of them, and is asked once whether it has any."""
+    source = Path(reading.__file__).read_text()
+    asked = set(re.findall(r"first\([\"']([a-z-]+)[\"']\)", source)) - {"content-type"}
+    assert len(asked) > 7
+    assert {name.encode() for name in asked} | {b"x-vacation"} <= reading._SIGNS
