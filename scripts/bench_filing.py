@@ -12,6 +12,7 @@ compares on a busy machine too. Each is a process of its own, with its own datab
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import logging
 import os
@@ -24,6 +25,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from relay import log
+from relay.mail.address import Address
+from relay.mail.envelope import Client, Envelope, MailObject, VaultId
+from relay.store.connection import open_store
+from relay.store.filing import Filing
+from relay.work import filer as filing
+from relay.work.note import Note
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = "offer invoice meeting garden blue contract delivery monday price engine letter summer report project hello"
@@ -46,8 +55,6 @@ def plain(n: int, chance: random.Random) -> bytes:
 
 
 def logos(n: int, chance: random.Random) -> bytes:
-    import base64
-
     words = text(chance, 2000)
     logo = [
         base64.encodebytes(bytes(step * i % 256 for i in range(size))).decode() for step, size in ((7, 6000), (5, 3000))
@@ -128,13 +135,6 @@ def _letter(n: int, rest: str, *, handed_in: bool = False) -> bytes:
 
 def side(kind: str, mails: int) -> None:
     """File a round for each line that comes, and tell what it cost. Whatever revision is first on the path is used."""
-    from relay import log
-    from relay.mail.address import Address
-    from relay.mail.envelope import Client, Envelope, MailObject, VaultId
-    from relay.store.filing import Filing
-    from relay.work import filer as filing
-    from relay.work.note import Note
-
     log.configure(level=logging.WARNING)
     filing.SMALLEST_BATCH = filing.LARGEST_BATCH = filing.BATCH = 20  # the same work, however fast
     made: list[tuple[VaultId, MailObject]] = []
@@ -145,9 +145,11 @@ def side(kind: str, mails: int) -> None:
             return made[first : first + limit]
 
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as opened:
-        store = opened.enter_context(contextlib.closing(Filing(Path(folder, "relay.db"), ["example.org"], [CAPTURE])))
+        path = Path(folder, "relay.db")
+        with contextlib.closing(open_store(path)) as db:
+            people(db)
+        store = opened.enter_context(contextlib.closing(Filing(path, ["example.org"], [CAPTURE])))
         note = opened.enter_context(contextlib.closing(Note(Path(folder, "note"))))
-        people(store._db)
         filer = filing.Filer(Shelf(), store, note)
         chance = random.Random(7)
         for _ in sys.stdin:
@@ -200,7 +202,8 @@ def started(tree: Path, kind: str, mails: int) -> Iterator[subprocess.Popen[str]
 
 def cost(process: subprocess.Popen[str], mails: int) -> float:
     """Microseconds for each mail of one more round."""
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     print(file=process.stdin, flush=True)
     line = process.stdout.readline()
     if not line:

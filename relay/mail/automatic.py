@@ -24,8 +24,9 @@ _AUTOREPLY_FIELDS = (
 _SIGNS = frozenset(
     name.encode()
     for name in (
-        *_AUTOREPLY_FIELDS, "auto-submitted", "precedence", "x-failed-recipients", "x-auto-response-suppress", "list-id",
-        "list-post", "list-unsubscribe", "x-ms-exchange-generated-message-source", "x-ms-exchange-inbox-rules-loop",
+        *_AUTOREPLY_FIELDS, "auto-submitted", "precedence", "x-failed-recipients", "x-auto-response-suppress",
+        "list-id", "list-post", "list-unsubscribe", "x-ms-exchange-generated-message-source",
+        "x-ms-exchange-inbox-rules-loop",
     )
 )  # fmt: skip
 """All fields that are asked for below. A person's mail seldom has any."""
