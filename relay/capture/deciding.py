@@ -15,6 +15,7 @@ from relay.capture.judge import CannotTell, Handed, Judged, Login
 from relay.capture.reception import Reception
 from relay.mail import reply
 from relay.mail.address import Address
+from relay.mail.heading import goes_round
 from relay.mail.origin import Origin
 from relay.mail.reply import Reply
 
@@ -32,6 +33,9 @@ class Deciding(Reception):
 
     def _hand_over(self, octets: bytes, reason: str = "", origin: Origin | None = None) -> None:
         if reason or self._admitted.reason in admission.FULL_TRUST:
+            if self._admitted is not admission.BY_IMPORT and not reason and goes_round(octets):
+                self._decline(reply.TOO_MANY_HOPS, "loop")
+                return
             super()._hand_over(octets, reason, origin)
             return
         self._octets = len(octets)

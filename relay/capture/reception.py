@@ -83,7 +83,7 @@ class Reception(Connection):
             self._decline(self._refusal)
         return rest
 
-    def _decline(self, refusal: Reply) -> None:
+    def _decline(self, refusal: Reply, reason: str = "size") -> None:
         """Answer a message that was read to its end and is not taken."""
         words = self._for_each(refusal.wire)
         self._give_memory_back()
@@ -92,7 +92,7 @@ class Reception(Connection):
         if refusal is reply.NO_MEMORY:
             self._later(refusal, "memory", words)
         else:
-            self.house.turned_away("size", self._told(), code=refusal.code)
+            self.house.turned_away(reason, self._told(), code=refusal.code)
             self._refuse(refusal, words)
         if self.house.closing:
             self._after_message()

@@ -82,6 +82,16 @@ def read(content: bytes) -> Heading:
     )
 
 
+def goes_round(content: bytes) -> bool:
+    """Has it come over more servers than any mail does? The one question about mail of clients that are fully trusted,
+    so nearly all of it is answered by one search in C.
+    """
+    end = content.find(b"\r\n\r\n", 0, LONGEST)
+    if content.count(b"eceived", 0, end if end >= 0 else LONGEST) <= MOST_RECEIVED:
+        return False
+    return read(content).received > MOST_RECEIVED
+
+
 def _addresses(fields: Fields, most: int, *names: bytes) -> tuple[Address, ...]:
     """The addresses of the fields up to the one with which they become longer than `most`."""
     values = []

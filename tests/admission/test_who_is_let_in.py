@@ -278,6 +278,14 @@ def test_broken_headers_and_loops_are_refused_however_well_they_are_signed(world
 
 def test_a_mail_that_came_by_many_servers_is_taken(world):
     world.taken(b"Received: from a by b; x\r\n" * 49 + signed(mail()))
+    world.taken(b"Received: from a by b; x\r\n" * 50 + mail(body="Received: x\r\n" * 50), client=TRUSTED)
+
+
+def test_full_trust_is_no_way_for_a_loop(world):
+    assert world.say(b"received: from a by b; x\r\n" * 51 + mail(), client=TRUSTED) == (
+        554,
+        "5.4.6 the mail has come over too many servers: it goes round in a loop",
+    )
 
 
 def test_the_same_signed_mail_again_is_taken_and_is_the_same_message(world):

@@ -97,6 +97,19 @@ def test_a_refused_message_is_refused_once_for_each_recipient(running):
     assert client.say("x\r\n.").startswith("250 ")
 
 
+def test_a_loop_is_refused_once_for_each_recipient_and_what_follows_is_answered_in_step(running):
+    client = running.lhlo()
+    client.until_data("rep@example.org", CRM, "deal-4@crm.example.org")
+    client.send(b"Received: from a by b; x\r\n" * 51 + b"\r\nx\r\n.\r\nNOOP\r\nMAIL FROM:<rep@example.org>\r\n")
+    assert [client.reply()[:9] for _ in range(4)] == ["554 5.4.6", "554 5.4.6", "250 2.0.0", "250 2.1.0"]
+    client.say("RSET")
+    client.until_data()
+    assert client.say(b"Received: from a by b; x\r\n" * 50 + b"\r\n" + b"Received: x\r\n" * 50 + b".").startswith(
+        "250 "
+    )
+    assert len(running.mails) == 1
+
+
 def test_trouble_of_the_vault_is_451_for_each_recipient_and_nothing_is_lost_in_the_count(serve, tmp_path):
     answers = [RuntimeError("no"), VaultId("0123abcd", 7)]
     loops = []
