@@ -35,6 +35,8 @@ EVIDENCE = {
     " decided: likely",
     "block": "a block of From, Date, To stands above it; replies have it too, so recipients and subject decided:"
     " likely",
+    "rows": "rows like From, Date, To in no language that is known, with the mail’s own subject among them; their order"
+    " told who wrote: likely",
     "attribution": "a line like “On Monday Ann wrote:” stands above it; mostly replies have it: the least sure",
 }
 """`envelope.evidence`, without the `html-` or `text-` before it."""

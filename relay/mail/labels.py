@@ -202,12 +202,12 @@ def _minutes(offset: str) -> int | None:
 
 
 def month_key(word: str) -> str:
-    """The form in which month names are compared: no points (`ต.ค.`, `okt.`), words apart by one blank."""
+    """The form in which month names are compared: no points (`ต.ค.`, `okt.`), words apart (`c hwevrer`)."""
     return _month(key(word))
 
 
 def _month(word: str) -> str:
-    return " ".join(word.replace(".", "").replace("-", " ").split())
+    return " ".join(word.replace(".", "").replace("-", " ").replace("'", " ").split())
 
 
 def table(code: str) -> str:

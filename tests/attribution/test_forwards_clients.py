@@ -51,6 +51,14 @@ CLIENTS = {
     "english labels, a date in Serbian": ("FW: x", f"From: {A}\nSent: sreda, 27. oktobar 2021. 09:31\nTo: Rep <{R}>\nSubject: Frage\n\nZdravo", "Zdravo", "2021-10-27 07:31:00"),
     "a date's label that is in no table": ("FW: x", f"Saatja: {A}\nXaeg: kolmapäev, 27. oktoober 2021 09:31\nAdressaat: Rep <{R}>\nTeema: Frage\n\nTere", "Tere", "2021-10-27 07:31:00"),
     "a label that is in no table": ("Fwd: x", f"---------- Forwarded message ---------\nXfrom: {A}\nDate: Wed, Oct 27, 2021 at 9:31 AM\nSubject: Frage\nTo: <{R}>\n\nHello", "Hello", "2021-10-27 07:31:00"),
+    "armenian signs for colons": ("Fwd: x", f"---------- Փոխանցված հաղորդագրություն ---------\nՈւմից՝ {A}\nԱմսաթիվ՝ չրք, 27 հոկ, 2021 թ. 09:31\nԹեմա՝ Frage\nՈւմ՝ {R}\n\nԲարև", "Բարև", "2021-10-27 07:31:00"),
+    "apple, a title that is in no table": ("Fwd: x", f"> Xxxx yyyy zzz:\n> \n> Von: {A}\n> Datum: 27. Oktober 2021 um 09:31:00 MESZ\n> An: {R}\n> Betreff: Frage\n> \n> Hallo", "Hallo", "2021-10-27 07:31:00"),
+    "a label of the recipients that is in no table": ("Fwd: x", f"-------- Originalnachricht --------\nBetreff: Frage\nDatum: 27.10.2021 09:31\nXto: {R}\nVon: {A}\n\nHallo", "Hallo", "2021-10-27 07:31:00"),
+    "the same, last": ("Fwd: x", f"-------- Originalnachricht --------\nBetreff: Frage\nDatum: 27.10.2021 09:31\nVon: {A}\nXto: {R}\n\nHallo", "Hallo", "2021-10-27 07:31:00"),
+    "a sender's label in no table below a known title": ("Fwd: x", f"-------- Originalnachricht --------\nBetreff: Frage\nDatum: 27.10.2021 09:31\nXfrom: {A}\nAn: {R}\n\nHallo", "Hallo", "2021-10-27 07:31:00"),
+    "header fields as they came": ("Fwd: x", f"----- Forwarded message from {A} -----\n\nReturn-Path: <b@lead.example>\nReceived: from mx.lead.example (mx.lead.example [192.0.2.1])\n\tby our.example with ESMTPS id 4F2\n\tfor <{R}>; Wed, 27 Oct 2021 09:31:10 +0200 (CEST)\nDate: Wed, 27 Oct 2021 09:31:00 +0200\nFrom: =?utf-8?q?Anna_Lee?= <anna@lead.example>\nTo: {R}\nSubject: =?utf-8?B?RnJhZ2U=?=\nX-Mailer: Foo\n\nHello\n\n----- End forwarded message -----\n", "Hello", "2021-10-27 07:31:00"),
+    "mobile outlook, Japanese": ("FW: x", f"差出人: {A}\n送信日時: 水曜日, 10月 27, 2021 9:31 午前\n宛先: {R}\n件名: Frage\n\nこんにちは", "こんにちは", "2021-10-27 07:31:00"),
+    "mobile outlook, Chinese": ("FW: x", f"寄件者: {A}\n寄件日期: 星期三, 十月 27, 2021 9:31 上午\n收件者: {R}\n主旨: Frage\n\n你好", "你好", "2021-10-27 07:31:00"),
     "labels that are in no table": ("Fwd: x", f"---------- Forwarded message ---------\nXfrom: {A}\nXsent: Wed, Oct 27, 2021 at 9:31 AM\nXsubj: Frage\nXto: <{R}>\n\nHello", "Hello", "2021-10-27 07:31:00"),
 }  # fmt: skip
 
@@ -151,6 +159,30 @@ def test_a_cut_address_is_not_made_whole_with_words_that_are_none_of_it():
 def test_recipients_are_not_taken_for_the_sender_where_its_label_is_in_no_table():
     text = f"---------- Forwarded message ---------\nDate: Wed, Oct 27, 2021 at 9:31 AM\nTo: <{R}>\nXcopy: {A}\n\nHello"
     assert record(mail(to=CRM, subject="Fwd: Frage", text=text)).author is None
+
+
+def test_a_name_cut_in_two_at_the_end_of_a_list_is_made_whole():
+    to = f"Rep <{R}>, Bob Ray <bob@lead.example>, Carl\nMann <carl@lead.example>"
+    text = f"---------- Forwarded message ---------\nFrom: {A}\nDate: Wed, Oct 27, 2021 at 9:31 AM\nSubject: Frage\nTo: {to}\n\nHello"
+    got = record(mail(to=CRM, subject="Fwd: Frage", text=text))
+    people = [(party.address.key, party.display_name) for party in got.parties if party.role is Role.TO]
+    assert ("carl@lead.example", "Carl Mann") in people
+    assert got.text == "Hello"
+
+
+def test_what_a_block_answers_to_is_no_recipient():
+    text = (
+        f"Begin forwarded message:\n\nFrom: {A}\nReply: {A}\nDate: 27 October 2021 at 09:31:00\nSubject: Frage\n\nHello"
+    )
+    got = record(mail(to=CRM, subject="Fwd: Frage", text=text))
+    assert [party.role for party in got.parties if party.address.key == "anna@lead.example"] == [Role.FROM]
+    assert got.text == "Hello"
+
+
+def test_a_place_in_an_exchange_directory_is_no_part_of_a_name():
+    text = BLOCK.replace(A, "Anna Lee </O=LEAD/OU=EXCHANGE GROUP/CN=RECIPIENTS/CN=ANNA>")
+    got = record(mail(to=CRM, subject="FW: Frage", text=text))
+    assert (got.route, got.author, got.author_name) == (Route.FORWARD, None, "Anna Lee")
 
 
 def test_a_customer_whom_a_colleague_only_quotes_is_found():

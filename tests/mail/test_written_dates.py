@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta, timezone
+
 import pytest
 
 from relay.mail.forward import written_date
@@ -53,6 +55,13 @@ READ = [
     ("en", "03/04/2021 9:31 PM", "2021-03-04 21:31"),
     ("en", "27-Oct-2021 09:31", "2021-10-27 09:31"),
     ("en", "27/10/21 09:31", "2021-10-27 09:31"),
+    ("en", "27-Oct-21 9:31 AM", "2021-10-27 09:31"),
+    ("en", "2021-10-27T07:31:00.000Z", "2021-10-27 07:31"),
+    ("", "2021-10-27 09:31:00.123456 +0200", "2021-10-27 07:31"),
+    ("ja", "水曜日, 10月 27, 2021 9:31 午後", "2021-10-27 21:31"),
+    ("br", "27 C'hwevrer 2021, 09:31", "2021-02-27 09:31"),
+    ("te", "బుధ, 27 అక్టో, 2021 9:31 PM", "2021-10-27 21:31"),
+    ("my", "ဗုဒ္ဓဟူး၊ ၂၇ အောက် ၂၀၂၁၊ ၉:၃၁ တွင်", "2021-10-27 09:31"),
     ("", "2021-10-27 09:31:20 +0200", "2021-10-27 07:31"),
     ("ko", "2021-10-27 (수) 09:31:00 (GMT+09:00)", "2021-10-27 00:31"),
     ("hi", "27 अक्टूबर 2021 को 9:31 अपराह्न", "2021-10-27 21:31"),
@@ -94,6 +103,17 @@ def test_a_date_is_read_in_its_language(language, text, moment):
 )
 def test_what_is_not_certain_in_its_language_is_no_date(language, text):
     assert written_date.read(text, language=language) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [(330, "2021-10-27 04:01"), (120, "2021-10-27 07:31"), (60, "2021-10-27 08:31"), (-300, None)],
+)
+def test_a_zone_with_several_meanings_is_that_of_who_forwards_or_none(zone, moment):
+    """IST is India, Israel and Ireland: a client writes its own user's."""
+    got = written_date.read("27 Oct 2021 09:31 IST", timezone(timedelta(minutes=zone)), "en")
+    assert (got and f"{got.at:%Y-%m-%d %H:%M}") == moment
+    assert written_date.read("27 Oct 2021 09:31:00 +0530 (IST)", UTC, "en").at.hour == 4
 
 
 @pytest.mark.parametrize(

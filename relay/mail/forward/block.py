@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from relay.mail.forward import block_line
 from relay.mail.forward.block_line import (
     MAX_VALUE,
     bare_label,
@@ -22,13 +23,11 @@ from relay.mail.forward.block_line import (
 )
 from relay.mail.labels import (
     ADDRESS_LABELS,
-    CC,
     DATE,
     ENGLISH,
     FROM,
     FROM_LABELS,
     OTHER,
-    REPLY_TO,
     SUBJECT,
     TO,
     Language,
@@ -45,15 +44,15 @@ MAX_BLANKS = 2
 WRAP = 76
 """Where clients wrap plain text: a line that still had room was not wrapped."""
 
-_ADDRESS = re.compile(r"[^\s<>\[\]()\"',;:]@[^\s<>\[\]()\"',;:]")
 _CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
+_NAME_AND_ADDRESS = re.compile(r"[^<>@:]{1,60}<[^\s<>@]{1,64}@[^\s<>@]{1,255}>")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One header block: lines [start, end), the value of each role, how deep it is quoted with `>`.
 
-    `language`: that of its labels, None when its labels are in no table (see `positional`). `mixed`: some of
+    `language`: that of its labels, None when its labels are in no table (see `rows`). `mixed`: some of
     them are English, as Gmail writes them.
     """
 
@@ -155,6 +154,8 @@ def read(lines: Sequence[str], at: int, *, titled: tuple[Language, ...] | None =
             wrapped = 1
         else:
             wrapped = _wrapped(lines, i, limit, last)
+        if not wrapped and not blanks and _recipient(text, [name for name, _ in reading.pairs]):
+            wrapped = 1
         if not wrapped:
             break
         for k in range(i, i + wrapped):
@@ -199,7 +200,7 @@ def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[st
         listed = previous.endswith((",", ";", "，", "；")) or (
             "@" in text and (lines[k][:1] in " \t" or text[0] == "<")
         )
-        if cut or (addresses and listed):
+        if cut or (addresses and (listed or _cut_name(previous, text))):
             count += 1
         elif k == at and not addresses and len(name) + 2 + len(previous) + 1 + len(text.split(" ", 1)[0]) > WRAP:
             following = unquoted(lines[k + 1]) if k + 1 < len(lines) else ""
@@ -210,6 +211,12 @@ def _wrapped(lines: Sequence[str], at: int, limit: int, pair: tuple[str, list[st
     return count
 
 
+def _cut_name(previous: str, text: str) -> bool:
+    """Does a list end in a name whose address stands in the next line: `..., Carl` and `Mann <carl@x>`?"""
+    rest = previous[max(previous.rfind(","), previous.rfind(";")) + 1 :]
+    return len(rest) < len(previous) and "@" not in rest and _NAME_AND_ADDRESS.match(text) is not None
+
+
 def _roles(pairs: list[tuple[str, list[str]]], titled: tuple[Language, ...]) -> tuple[dict[str, str], Language | None]:
     """(role -> value, the language that knows most of the labels)."""
     language = language_of([name for name, _ in pairs], titled) if pairs else None
@@ -217,6 +224,8 @@ def _roles(pairs: list[tuple[str, list[str]]], titled: tuple[Language, ...]) -> 
     if language is not None:
         if DATE not in {role_of(name, language) for name, _ in pairs}:
             _date_under_another_name(values, pairs)
+        if TO not in {role_of(name, language) for name, _ in pairs}:
+            _recipient_under_another_name(values, pairs)
         for name, value in pairs:
             role = role_of(name, language)
             if role is not None:
@@ -235,6 +244,28 @@ def _date_under_another_name(values: dict[str, str], pairs: list[tuple[str, list
                 values[DATE] = date.strip(" \t*")
                 del value[at]
                 return
+
+
+def _recipient_under_another_name(values: dict[str, str], pairs: list[tuple[str, list[str]]]) -> None:
+    """The same for recipients: one mailbox behind a label that is in no table, and not the sender's own."""
+    names = [name for name, _ in pairs]
+    sender = next((value[0] for name, value in pairs if name in FROM_LABELS), "")
+    for _, value in pairs:
+        for at in range(1, min(len(value), 5)):
+            mailbox = _recipient(value[at], names)
+            if mailbox:
+                if mailbox not in sender:  # Airmail writes "Reply:"
+                    values[TO] = mailbox
+                del value[at]
+                return
+
+
+def _recipient(line: str, names: list[str]) -> str:
+    """The mailbox of a line with a label that is in no table, in a block that has no recipients yet; else ''."""
+    if "@" not in line or FROM_LABELS.isdisjoint(names) or not ADDRESS_LABELS.isdisjoint(names):
+        return ""
+    row = block_line.row(line)
+    return row[1] if row is not None and row[0][:1].isalpha() and block_line.is_mailbox(row[1]) else ""
 
 
 def _subject_behind_date(values: dict[str, str], language: Language) -> None:
@@ -258,53 +289,3 @@ def _joined(lines: list[str], *, addresses: bool) -> str:
         if len(text) > MAX_VALUE:
             break
     return " ".join(text[:MAX_VALUE].split())
-
-
-def positional(lines: Sequence[str], at: int, *, subject_first: bool = False) -> Block | None:
-    """A block whose labels are in no table, or only some of them, read by the order in which clients write the rows.
-
-    Only for blocks whose place is certain, from the structure of the HTML or from a title above: every row is
-    "something, colon, value", the sender's has an address and stands before the recipients', one has a clock.
-    Outlook writes From, Sent, To, Cc, Subject; Thunderbird (`subject_first`) Subject, Date, From, To, Cc.
-    """
-    rows, end = _rows(lines, at)
-    values: dict[str, str] = {role: value for role, value in reversed(rows) if role}
-    if subject_first and rows and not rows[0][0]:
-        values.setdefault(SUBJECT, rows.pop(0)[1])
-    recipients = False
-    for role, value in rows:
-        recipients = recipients or role in (TO, CC)
-        if role:
-            continue
-        if _ADDRESS.search(value):
-            free = next((one for one in (FROM, TO, CC, REPLY_TO) if one not in values), None)
-            if free is not None and not (free == FROM and recipients):
-                values[free] = value
-        elif DATE not in values and _CLOCK.search(value):
-            values[DATE] = value
-        elif FROM in values and SUBJECT not in values:
-            values[SUBJECT] = value
-    if not _ADDRESS.search(values.get(FROM, "")) or DATE not in values or len(values) < 3:
-        return None
-    return Block(at, end, values, depth(lines[at]), None)
-
-
-def _rows(lines: Sequence[str], at: int) -> tuple[list[tuple[str, str]], int]:
-    """((the role of a label that some language has, else '', the value) of each row, the line behind the last)."""
-    rows: list[tuple[str, str]] = []
-    end = at
-    for i in range(at, min(len(lines), at + 12)):
-        text = unquoted(lines[i])
-        name, colon, value = text.replace("：", ":", 1).partition(":")
-        if not colon or not name or len(name) > 40 or "@" in name:
-            if text or (rows and not lines[i : i + 2]):
-                break
-            continue
-        known = label(lines[i])
-        language = language_of([known[0]]) if known is not None else None
-        role = role_of(known[0], language) if known is not None and language is not None else None
-        rows.append((role or "", value.strip(" \t*\xa0")))
-        end = i + 1
-        if len(rows) == 6:
-            break
-    return rows, end

@@ -34,11 +34,17 @@ MAX_INSIDE = 8192
 MAX_COLONS = 32
 """Characters and colons of a value in which further labels are looked for."""
 
+MAX_LABEL = 40
+"""Characters of a label that is in no table; what is longer is a sentence."""
+
 MAX_STARTS = 12
 """Where a label before a colon may begin: so many words."""
 
 TELLING = re.compile(r"[@\d]")
 """What an attribution has and prose before a colon seldom has: a date or an address."""
+
+COLONS = ":：﹕∶՝։፦៖"
+"""What stands behind a label: also the wide one, and what is written for it in Armenian, Amharic and Khmer."""
 
 _UNSEEN = {code: None for code in MARKS if code not in (0x200C, 0x200D)}  # joiners belong to words and emoji
 _QUOTING = " \t>|\xa0\u202f\u3000"
@@ -49,9 +55,12 @@ _RULE = frozenset(f"{_DASHES} \t>\xa0")
 _AROUND_TITLE = f"{_QUOTING}{_DASHES}:：\r+<8[]【】\ufeff"
 _DOUBLE_DASHES = ("--", "==", "__", "**", "——", "──")
 _IN_BRACKETS = re.compile(r"[<\[(](?:mailto:)?[^\s<>()\[\]@]{1,64}@[^\s<>()\[\]@]{1,255}[>\])]")
+_ADDRESS = r"[^\s<>\[\]()\"',;:@]{1,64}@[^\s<>\[\]()\"',;:@]{1,255}"
+_MAILBOX = re.compile(rf"(?:[^<>\[\]]{{0,200}}[<\[(](?:mailto:)?{_ADDRESS}[>\])]|{_ADDRESS})[;,\s]*\Z")
 _DASHED = re.compile(r"-{3,}")
 _CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
 _WORDS = re.compile(r"[^\s,.:;<>\"]+")
+COLON = re.compile(f"[{COLONS}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +100,11 @@ def depth(line: str) -> int:
 
 def label(line: str) -> tuple[str, str] | None:
     """(folded label, value) when the line is "known label, colon, value" in any language, else None."""
-    colon = line.find(":", 0, LONGEST_LABEL + 24)
-    if not line.isascii():
-        wide = line.find("：", 0, LONGEST_LABEL + 24)
-        if wide >= 0 and (colon < 0 or wide < colon):
-            colon = wide
+    if line.isascii():
+        colon = line.find(":", 0, LONGEST_LABEL + 24)
+    else:
+        found = COLON.search(line, 0, LONGEST_LABEL + 24)
+        colon = -1 if found is None else found.start()
     if line[:1] == "|":  # NetEase writes a table: | From | Ann Lee<ann@a.example> |
         colon = line.find("|", 1, LONGEST_LABEL + 24)
     if colon < 0:
@@ -106,6 +115,20 @@ def label(line: str) -> tuple[str, str] | None:
         return None
     value = line[colon + 1 : MAX_VALUE].strip(_DECORATION + "\r")
     return name, value if value.isascii() else value.translate(_UNSEEN).strip(_DECORATION)
+
+
+def row(line: str) -> tuple[str, str] | None:
+    """(label as written, value) when the line is "something, colon, value", in any language; else None."""
+    text = unquoted(line)
+    colon = COLON.search(text, 0, MAX_LABEL + 1)
+    if colon is None or colon.start() == 0 or "@" in text[: colon.start()]:
+        return None
+    return text[: colon.start()].strip(_DECORATION), text[colon.end() :].strip(_DECORATION)
+
+
+def is_mailbox(value: str) -> bool:
+    """Is the value one mailbox and nothing else: an address, alone or in brackets behind a name?"""
+    return "@" in value and _MAILBOX.match(value) is not None
 
 
 def bare_label(text: str, seen: set[str]) -> tuple[str, str] | None:

@@ -12,6 +12,9 @@ from datetime import date, timedelta
 _EAST_ASIAN = re.compile(
     r"(令和|平成|昭和|民國|民国)?\s?(\d{1,4}|元)\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]"
 )
+_MONTH_FIRST = re.compile(r"(\d{1,2})\s?[月월]\s?(\d{1,2})[日일]?,?\s(\d{4})(?!\d)")
+"""Mobile Outlook puts the parts in the American order: `10月 27, 2021`."""
+
 _ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "民國": 1911, "民国": 1911}
 """The year before the first of each era."""
 
@@ -20,7 +23,8 @@ def from_east_asian(text: str) -> tuple[int, int, int] | None:
     """(year, month, day) of `2021年10月27日`, `令和3年10月27日`, `2021년 10월 27일`; None when there is none."""
     found = _EAST_ASIAN.search(text)
     if found is None:
-        return None
+        american = _MONTH_FIRST.search(text)
+        return None if american is None else (int(american[3]), int(american[1]), int(american[2]))
     year = 1 if found[2] == "元" else int(found[2])
     if found[1]:
         year += _ERAS[found[1]]

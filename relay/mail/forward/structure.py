@@ -86,17 +86,15 @@ def find_structured(markup: str) -> Structured | None:
         if number >= len(pieces):
             break
         rest = _one_text(pieces[number:])
-        if _begins_with_block(rest):
-            found = find(rest)
-        elif _is_header(node):
+        opens = _begins_with_block(rest)
+        found = find(rest) if opens else None
+        if (found is None or found.note.count("\n")) and _is_header(node):
             found = _in_no_table(rest, subject_first="moz-email-headers-table" in _classes(node))
-            if found is None:
-                continue
-        else:
-            continue
         if found is None:
-            return None
-        note = _one_text(pieces[:number]).strip(" \n>_-")
+            if opens:
+                return None
+            continue
+        note = _without_title(_one_text(pieces[:number]))
         return Structured(replace(found, note=note), _cut(document, node, found.text))
     return None
 
@@ -104,6 +102,12 @@ def find_structured(markup: str) -> Structured | None:
 def _one_text(pieces: list[str]) -> str:
     """Rendered pieces as one text again; a quote mark that stood alone before our mark is dropped."""
     return "".join(piece.removesuffix("> ").removesuffix(">") for piece in pieces[:-1]) + (pieces[-1] if pieces else "")
+
+
+def _without_title(note: str) -> str:
+    """The note without the words between dashes that a client in a language without table wrote under it."""
+    above, _, last = note.rstrip(" \n>").rpartition("\n")
+    return (above if block_line.is_dashed(last) else note).strip(" \n>_-")
 
 
 def _promising(text: str) -> bool:
@@ -131,7 +135,7 @@ def _is_header(node: Any) -> bool:
     style = node.getattr("style") or ""
     return (
         (node.getattr("id") or "").endswith("divRplyFwdMsg")
-        or "moz-email-headers-table" in _classes(node)
+        or not {"moz-email-headers-table", "gmail_attr", "x_gmail_attr"}.isdisjoint(_classes(node))
         or "border-top" in style
         or "solid none none" in style
     )
@@ -144,7 +148,8 @@ def _classes(node: Any) -> list[str]:
 def _in_no_table(text: str, *, subject_first: bool) -> Forwarded | None:
     """The message under a block in a language that is in no table, read by position."""
     lines = text.split("\n")
-    at = next((k for k, line in enumerate(lines[:6]) if block_line.unquoted(line)), None)
+    filled = (k for k, line in enumerate(lines[:6]) if block_line.unquoted(line) and not block_line.is_dashed(line))
+    at = next(filled, None)
     return None if at is None else from_positions(lines, at, subject_first=subject_first)
 
 

@@ -15,16 +15,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.mail.address import Mailbox
+from relay.mail.encoded import decode_words
 from relay.mail.forward import block as blocks
-from relay.mail.forward import block_line, written_mailbox
+from relay.mail.forward import block_line, rows, written_mailbox
 from relay.mail.forward.attributed import DATED, read_attribution, read_notes
 from relay.mail.labels import CC, DATE, ENGLISH, FROM, REPLY_TO, SUBJECT, TO, Language
+from relay.mail.reference import base_subject
 
 MAX_LINES = 2000
 """Where a forward begins is looked for in the first lines only; the body may be longer."""
 
 MAX_BLOCKS = 200
 """Beginnings of blocks that are read; a text with so many half ones has none."""
+
+MAX_TITLE = 60
+"""Characters of a title that is in no table."""
 
 _CLOCK = re.compile(r"\d\D{1,2}\d\d")
 
@@ -36,6 +41,7 @@ class Evidence(StrEnum):
     ORIGINAL_TITLE = "original-title"  # "-----Original Message-----" and a block: replies have it too
     RULE = "rule"  # a line of underscores, or unknown words between dashes, and a block: replies have it too
     BLOCK = "block"  # a block alone: replies have it too
+    ROWS = "rows"  # a block in no table, read by the order of its rows
     ATTRIBUTION = "attribution"  # "On ..., Ann wrote:": replies; some clients write forwards so
 
 
@@ -63,9 +69,14 @@ class Forwarded:
     language: str = ""
 
 
-def find(text: str) -> Forwarded | None:
-    """The first message quoted in `text`, or None. Never raises."""
-    if ":" not in text and "：" not in text and "---" not in text:
+def find(text: str, *, subject: str = "") -> Forwarded | None:
+    """The first message quoted in `text`, or None. Never raises.
+
+    `subject`: the base subject of a mail that says that it was forwarded, else ''. Where nothing but its rows tells
+    that a block is one (no table has its labels, no client's HTML and no known title mark its place), it must have
+    that subject: notes have tables of people and times too.
+    """
+    if ":" not in text and "---" not in text and not block_line.COLON.search(text):
         return None
     lines = text.split("\n")
     limit = min(len(lines), MAX_LINES)
@@ -81,17 +92,23 @@ def find(text: str) -> Forwarded | None:
         quoted = block_line.depth(line) if line[0] in "> \t" or ord(line[0]) > 127 else 0
         if not (quoted and answered) and _is_above(line):
             tried += 1
-            found = _titled(lines, i)
+            found = _titled(lines, i, subject)
             if found is not None:
                 return found
             if announced is None and not answered and _only_announces(line):
                 announced = i
+        if subject and not answered and "@" in line and tried < MAX_BLOCKS and _opens_rows(lines, i):
+            tried += 1
+            found = _rows(lines, i, i, subject)
+            if found is not None:
+                return found
         length = block_line.attribution(lines, i) if quoted == 3 else 0  # GroupWise
         if length:
             return _attributed(lines, i, length, Evidence.ATTRIBUTION)
         if quoted:
-            if not answered and block_line.label(line) is not None:
-                block, _ = blocks.read(lines, i)
+            start = None if answered else _label_or_below_title(lines, i)
+            if start is not None:
+                block, _ = blocks.read(lines, start)
                 tried += 1
                 if block is not None and _is_whole(block) and _CLOCK.search(block.values.get(DATE, "")):
                     return _forwarded(lines, i, block, Evidence.BLOCK)
@@ -109,6 +126,25 @@ def find(text: str) -> Forwarded | None:
                 return _attributed(lines, i, length, Evidence.ATTRIBUTION)
         i += 1
     return None if announced is None else _unread(lines, announced)
+
+
+def _opens_rows(lines: Sequence[str], at: int) -> bool:
+    """May a block whose labels are in no table begin there: behind a blank line, with somebody's mailbox?"""
+    if at and block_line.unquoted(lines[at - 1]):
+        return False
+    row = block_line.row(lines[at])
+    return row is not None and block_line.is_mailbox(row[1]) and block_line.label(lines[at]) is None
+
+
+def _rows(lines: list[str], top: int, at: int, subject: str) -> Forwarded | None:
+    """The message under rows at line `at` that no table has, `top` being the line of its title; None without subject.
+
+    Every client writes the subject into its block and, behind "Fwd:", into the header.
+    """
+    found = rows.read(lines, at)
+    if found is None or base_subject(found.values.get(SUBJECT, "")) != subject:
+        return None
+    return _forwarded(lines, top, found, Evidence.ROWS)
 
 
 def _only_announces(line: str) -> bool:
@@ -132,7 +168,20 @@ def _is_above(line: str) -> bool:
     return block_line.title(line) is not None or line.lstrip(" \t>\xa0")[:3] in ("---", "===", "***")
 
 
-def _titled(lines: list[str], at: int) -> Forwarded | None:
+def _label_or_below_title(lines: Sequence[str], at: int) -> int | None:
+    """The line of the label that the quoted line is, or that stands below it when it may be a title in no table."""
+    if block_line.label(lines[at]) is not None:
+        return at
+    text = block_line.unquoted(lines[at])
+    if text[-1:] not in block_line.COLONS or len(text) > MAX_TITLE or block_line.TELLING.search(text):
+        return None
+    start = _first_below(lines, at + 1)
+    if start is None or start > at + 2 or block_line.depth(lines[start]) != block_line.depth(lines[at]):
+        return None
+    return start if block_line.label(lines[start]) is not None else None
+
+
+def _titled(lines: list[str], at: int, subject: str = "") -> Forwarded | None:
     """The message under the title or rule in line `at`, or None when the line is none or has none below it."""
     line = block_line.visible(lines[at])
     title = block_line.title(line)
@@ -146,7 +195,10 @@ def _titled(lines: list[str], at: int) -> Forwarded | None:
         if not (block_line.is_rule(line) or block_line.is_dashed(line)):
             return None
         found = _block_below(lines, at + 1, None)
-        return _forwarded(lines, at, found, Evidence.RULE) if found is not None else None
+        if found is not None:
+            return _forwarded(lines, at, found, Evidence.RULE)
+        start = _first_below(lines, at + 1) if subject and not block_line.is_rule(line) else None
+        return None if start is None else _rows(lines, at, start, subject)
     evidence = Evidence.ORIGINAL_TITLE if title.kind == "original" else Evidence.TITLE
     if rest:
         # Yahoo writes title and block on one line: put apart, they are read like any other's.
@@ -159,10 +211,11 @@ def _titled(lines: list[str], at: int) -> Forwarded | None:
     start = _first_below(lines, at + 1)
     if start is None:
         return None
-    if title.kind != "original":
-        below = read_notes(lines, start) or (blocks.positional(lines, start) if title.kind == "forward" else None)
-        if below is not None:
-            return _forwarded(lines, at, below, evidence)
+    below = read_notes(lines, start) if title.kind != "original" else None
+    if below is None and title.kind != "by":
+        below = rows.read(lines, start)
+    if below is not None:
+        return _forwarded(lines, at, below, evidence)
     if DATED.search(lines[start]):
         length = block_line.attribution(lines, start)  # Yandex: the title, then "27.10.2021, 09:31, Ann <a@x>:"
         if length:
@@ -199,13 +252,13 @@ def _is_whole(found: blocks.Block) -> bool:
 
 
 def from_positions(lines: list[str], at: int, *, subject_first: bool) -> Forwarded | None:
-    """The message under a block at line `at` whose labels are in no table (see `block.positional`)."""
-    found = blocks.positional(lines, at, subject_first=subject_first)
+    """The message under a block at line `at` whose labels are in no table (see `rows`)."""
+    found = rows.read(lines, at, subject_first=subject_first)
     return None if found is None else _forwarded(lines, at, found, Evidence.BLOCK)
 
 
 def _forwarded(lines: list[str], top: int, found: blocks.Block, evidence: Evidence) -> Forwarded:
-    values = found.values
+    values = {role: decode_words(value) if "=?" in value else value for role, value in found.values.items()}
     sender = _sender(values[FROM], found.language)
     author = sender.mailboxes[0] if sender.mailboxes else None
     to = written_mailbox.read(values.get(TO, ""))

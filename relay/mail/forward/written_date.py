@@ -9,6 +9,7 @@ ambiguous (03/04/2021 in English) is not guessed: no date.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from unicodedata import decimal
@@ -26,8 +27,13 @@ _CLOCKS = (  # hour, minute, second; in order of trial
 )
 _POINTS = re.compile(r"(?<![\d.])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?![\d.])")
 _HOUR = re.compile(r"(?<![\d.:/-])(\d{1,2})()()(?=\s?[ap]\.?m\b)", re.IGNORECASE)
+_FRACTION = re.compile(r"\A[.,]\d{1,9}")
 _OFFSET = re.compile(r"(?:\b(?:GMT|UTC|Z))?\s?([+\-−])(\d{1,2}):?(\d{2})?(?![\d-])", re.IGNORECASE)
 _ZONE_BEFORE = re.compile(r"(?:GMT|UTC)[+\-−]\d{1,2}(?::\d\d)?(?=\s?\D{0,4}$)")  # Apple: 2021年10月27日 GMT+8 09:31:12
+_FIELD_ZONE = re.compile(r"([+-])(\d{2})(\d{2})\b")
+_FIGURES = re.compile(r"(\d+)")
+_MARKS = re.compile(r"[,;()/\"'،]+")
+_SHORT_YEAR = re.compile(r"(?<!\d)\d{1,2}-[^\W\d]{3,9}-(\d\d)(?!\d)")  # 27-Oct-21
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{1,4})(?!\d)")
 
 _ZONES = {  # abbreviations that mean one offset only, in minutes; IST and the like are left out
@@ -37,6 +43,16 @@ _ZONES = {  # abbreviations that mean one offset only, in minutes; IST and the l
     "acst": 570, "awst": 480, "nzst": 720, "nzdt": 780, "hkt": 480, "sgt": 480, "sast": 120, "brt": -180,
     "trt": 180, "wib": 420, "wita": 480, "wit": 540, "pht": 480, "ict": 420,
 }  # fmt: skip
+
+_SEVERAL: Mapping[str, Mapping[int, tzinfo]] = {
+    word: {here: timezone(timedelta(minutes=meant)) for here, meant in zones.items()}
+    for word, zones in {
+        "ist": {330: 330, 120: 120, 180: 120, 60: 60, 0: 60},  # India, Israel, Ireland
+        "cst": {-360: -360, -300: -360, 480: 480},  # America, China
+        "ast": {-240: -240, -180: -240, 180: 180},  # Atlantic, Arabia
+    }.items()
+}
+"""Abbreviations with several meanings: offset of who forwarded -> offset meant, in minutes east of UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,8 @@ def read(text: str, zone: tzinfo = UTC, language: str = "") -> WrittenDate | Non
     if clock is None:
         return None  # a day without a clock is up to a day off: not a moment
     head, tail = text[: clock.start()], text[clock.end() :]
+    if clock[3]:
+        tail = _FRACTION.sub("", tail)
     half = _half(head, tail, spoken)
     hour, minute, second = int(clock[1]), int(clock[2] or 0), int(clock[3] or 0)
     if half == "pm" and hour < 12:
@@ -76,6 +94,11 @@ def read(text: str, zone: tzinfo = UTC, language: str = "") -> WrittenDate | Non
     named = _zone(tail, spoken) or (_zone(before[0], spoken) if before is not None else None)
     try:
         local = datetime(*day, hour, minute, min(second, 59), tzinfo=named or zone)
+        if named is None and (several := _several(tail)) is not None:
+            named = several.get(_minutes_east(local))
+            if named is None:
+                return None
+            local = local.replace(tzinfo=named)
         return WrittenDate(local.astimezone(UTC), named is not None)
     except (ValueError, OverflowError):
         return None
@@ -142,6 +165,9 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
     if named is not None:
         month, numbers, jalali = named
         years = [number for number in numbers if len(number) == 4]
+        short = _SHORT_YEAR.search(text)
+        if not years and short is not None and numbers[-1:] == [short[1]]:
+            years = [f"20{numbers.pop()}"]
         days = [number for number in numbers if len(number) <= 2 and 1 <= int(number) <= 31]
         if not years or not days:
             return None
@@ -171,7 +197,7 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
 
 def _month_named(text: str, language: Language | None) -> tuple[int, list[str], bool] | None:
     """(month, the figures beside it, whether it is one of the Persian calendar) when a month is named."""
-    words = re.sub(r"(\d+)", r" \1 ", re.sub(r"[,;()/\"'،]+", " ", month_key(text))).split()
+    words = _FIGURES.sub(r" \1 ", _MARKS.sub(" ", month_key(text))).split()
     tables = [(MONTHS, False)] if language is None else [(language.months, False), (language.jalali, True)]
     if language is not None:  # labels are English in many a client whose dates are not
         tables += [(ENGLISH.months, False), (MONTHS, False)]
@@ -216,6 +242,17 @@ def _zone(text: str, language: Language | None) -> tzinfo | None:
     return None
 
 
+def _several(text: str) -> Mapping[int, tzinfo] | None:
+    """What the abbreviation behind the clock means, by the zone of who forwarded; None when there is no such."""
+    words = [word.strip("().,[]") for word in key(text[:24]).split()]
+    return next((_SEVERAL[word] for word in words[:2] if word in _SEVERAL), None)
+
+
+def _minutes_east(local: datetime) -> int:
+    offset = local.utcoffset()
+    return 0 if offset is None else int(offset.total_seconds()) // 60
+
+
 def is_zone(word: str) -> bool:
     """Is the (lower-case) word the abbreviation of a zone?"""
     return word in _ZONES or word in ZONES
@@ -223,7 +260,7 @@ def is_zone(word: str) -> bool:
 
 def zone_of(date_field: str) -> tzinfo:
     """The zone of a Date field (RFC 5322 §3.3): the writer's own clock. UTC when it names none."""
-    found = re.search(r"([+-])(\d{2})(\d{2})\b", date_field[:MAX_LENGTH])
+    found = _FIELD_ZONE.search(date_field[:MAX_LENGTH])
     if found is None:
         return _zone(date_field[-20:], None) or UTC
     minutes = int(found[2]) * 60 + int(found[3])

@@ -8,6 +8,7 @@ One pass over the text, bounded in length and count.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from relay.mail.address import Address, Mailbox
@@ -23,6 +24,9 @@ MAX_BRACKETS = 8
 
 _BRACKETS = (("<", ">"), ("[", "]"), ("(", ")"))
 _OPEN, _CLOSE = "<[(", ">])"
+_EXCHANGE = re.compile(r"\s?[<\[(]/o=[^<>\[\]]{0,300}[>\])]", re.IGNORECASE)
+"""What Outlook writes for a colleague of its writer: a name in Exchange's directory, none of the Internet."""
+
 _SEPARATORS = {ord(one): "," for one in "，、،"} | {ord("；"): ";", ord("؛"): ";", ord("＜"): "<", ord("＞"): ">"}
 _STRIP = " \t'\"`*“”‘’«»,;:"
 
@@ -40,6 +44,8 @@ def read(text: str) -> Written:
     text = text[:MAX_LENGTH].replace("\xa0", " ")
     if not text.isascii():
         text = text.translate(_SEPARATORS)
+    if "/" in text:
+        text = _EXCHANGE.sub("", text)
     mailboxes: list[Mailbox] = []
     names: list[str] = []
     held: list[str] = []  # pieces before a comma that may be the front of a name: "Lee," of "Lee, Bob <b@x>"
@@ -113,8 +119,8 @@ def _one(piece: str) -> tuple[Address | None, str]:
             end = piece.find(closing, start + 1)
             address = read_address(piece[start + 1 : end if end >= 0 else start + 400])
             if address is not None:
-                name = piece[:start].strip(_STRIP)
-                return address, "" if name.lower() == address.key else _name(name)
+                name = _name(piece[:start])
+                return address, "" if name.lower() == address.key else name
             start = piece.find(opening, start + 1)
     for word in piece.split():
         if "@" in word:
@@ -126,6 +132,8 @@ def _one(piece: str) -> tuple[Address | None, str]:
 
 def _name(text: str) -> str:
     name = " ".join(text.split()).strip(_STRIP)
+    if f"'{name}" in text and "' " in name:  # Google's lists: 'Ann Lee' via Sales
+        name = f"'{name}"
     name = name.replace('\\"', '"')
     return "" if name.startswith("mailto:") else name[:500]
 
