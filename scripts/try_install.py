@@ -412,8 +412,21 @@ def beside_a_mail_server() -> None:
 
 def package() -> None:
     (deb,) = Path("/packages").glob("*.deb")
+    by_hand = Path("/opt/bcc-relay/current"), Path("/etc/systemd/system/bcc-relay.service")
+    for path in by_hand:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    must("remove that first" in run("dpkg", "-i", str(deb), ok=False), "beside what scripts/install made it says so")
+    for path in by_hand:
+        path.unlink()
+    by_hand[0].parent.rmdir()
+    told = run("sh", "/src/scripts/install", "--remove", ok=False)
+    must("not installed here" in told, "--remove of nothing says so", told)
     run("dpkg", "-i", str(deb), ok=True)
     must(active() == "active", "the package makes it a service that runs")
+    for words in ((), ("--remove",)):
+        told = run("sh", "/src/scripts/install", *words, ok=False)
+        must("as a Debian package" in told and active() == "active", "scripts/install leaves a package alone", told)
     config = Path("/etc/bcc-relay/bcc-relay.toml")
     mine = config.read_text().replace("crm.example.org", "relay.acme.example").replace("example.org", "acme.example")
     config.write_text(mine + "# edited\n")
