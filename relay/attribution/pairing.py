@@ -2,8 +2,8 @@
 
 A parser that has learnt something may take more messages out of a mail than its older version did, or
 fewer, or in another order. Ids and a person's decisions stand on messages, so what is read now is paired
-with what is stored by content, never by position: by the Message-ID, by the words, by author, subject and
-date; what is left over, in order. Pure: it knows neither the database nor the mail.
+with what is stored by content, never by position: by the Message-ID, by the words (of the same date before any other),
+by author, subject and date; what is left over, in order. Pure: it knows neither the database nor the mail.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _KEYS: tuple[tuple[Callable[[Record], Hashable], Callable[[Known], Hashable]], .
         lambda k: (k.message_id, k.fingerprint),
     ),
     (lambda r: r.message_id, lambda k: k.message_id),
+    (lambda r: (r.fingerprint, r.originated_at), lambda k: (k.fingerprint, k.originated_at)),
     (lambda r: r.fingerprint, lambda k: k.fingerprint),
     (
         lambda r: (_author(r), r.base_subject, r.originated_at) if r.author else None,

@@ -195,8 +195,9 @@ class Renewal(Replacing):
         self, copies: Mapping[VaultId, list[_Copy]], sources: Mapping[int, Record], before: dict[int, Snapshot]
     ) -> None:
         """Give each record that is nobody's yet its message: one that is there already, or none (it is new)."""
-        for each in (each for found in copies.values() for each in found):
+        for vault_id, each in ((vault_id, each) for vault_id, found in copies.items() for each in found):
             source = None if each.message is None else sources.get(each.message)
+            was = each.message, each.envelope
             if source and self._apart(each.record, source, each.message or 0):
                 each.message = each.envelope = None  # it was filed as a copy of this message, and is none
             if each.message is None and (key := identity.asked(each.record)):
@@ -205,7 +206,15 @@ class Renewal(Replacing):
                     each.message = forwarded.like(self._db, 0, each.record, sources)
                 if each.message is not None:
                     self._remember(each.message, before)
-                    self.read_again_later([each.message])  # it has a copy more, perhaps a better one
+                    if each.message == was[0]:
+                        each.envelope = was[1]
+                    elif not self._brought(vault_id, each.record.position, each.message):
+                        self.read_again_later([each.message])  # it has a copy more, perhaps a better one
+
+    def _brought(self, vault_id: VaultId, position: int, message: int) -> bool:
+        """Is this place of the mail object a copy of the message already? Said twice, it would be said for ever."""
+        query = "SELECT 1 FROM envelope WHERE vault_id = ? AND position = ? AND message_id = ?"
+        return self._db.execute(query, (str(vault_id), position, message)).fetchone() is not None
 
     def _apart(self, record: Record, source: Record, message: int) -> bool:
         """Was the record filed as a copy of this message, and is none?"""

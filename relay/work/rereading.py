@@ -13,6 +13,7 @@ its reader, or that our own code cannot make sense of or cannot write down.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +33,10 @@ from relay.work.note import Note
 COPIES = 50
 """Copies of one message that are read, the best source first. A loop between two mail systems hands in one mail
 ten thousand times."""
+
+TIMES = 100
+"""Times that one message is read while others wait too: each copy that comes is one reason, and there are as many as
+`COPIES`. More is a fault of ours, which must not keep a machine busy for ever."""
 
 COPIES_OCTETS = 64 * 1024 * 1024
 """Octets of copies of one message that are held in memory; the best one is always read."""
@@ -94,11 +99,14 @@ class Rereader:
         self._alive = alive
         self._at = at
         self._log = log()
+        self._times: Counter[int] = Counter()
 
     def wanted(self, limit: int = 20) -> int:
         """Read some of the messages again that wait for it. Returns how many; 0 when none waits."""
         waiting = self._store.to_read_again(limit)
-        worth = [message for message in waiting if self._store.worth_reading(message)]
+        worth = [message for message in waiting if self._store.worth_reading(message) and self._has_an_end(message)]
+        if not waiting:
+            self._times.clear()
         if len(worth) < len(waiting):
             with self._store.writing(self._alive) as transaction:
                 transaction.read_again_later(set(waiting) - set(worth), wanted=False)
@@ -111,6 +119,13 @@ class Rereader:
                     unread=len(reread.unread),
                 )
         return len(waiting)
+
+    def _has_an_end(self, message: int) -> bool:
+        """Was the message not read again and again since nothing waited any more?"""
+        self._times[message] += 1
+        if self._times[message] == TIMES + 1:
+            self._log.error("mail.read_without_end", message_id=message, times=TIMES)
+        return self._times[message] <= TIMES
 
     def read(self, messages: Iterable[int], *, dry_run: bool = False) -> Iterator[Reread]:
         """Read these messages again, and tell of each what came of it. Messages that are no more are passed over.

@@ -168,6 +168,19 @@ def test_a_mail_that_yields_more_originals_is_paired_by_content_not_by_position(
     room.verify()
 
 
+def test_originals_of_the_same_words_are_paired_by_their_dates(room: Room) -> None:
+    days = [
+        message("p@lead.example", "bob@example.org", message_id=None, date=f"Mon, {n:02} Mar 2026 10:15:24 +0000")
+        for n in (2, 9)
+    ]
+    room.file(message(to=CAPTURE, subject="Fwd: two", text="", forward=days), older=only(1, 0))
+    before = room.rows("SELECT id, originated_at FROM message ORDER BY id")
+    assert len(before) == 2
+    room.again()
+    assert room.rows("SELECT id, originated_at FROM message ORDER BY id") == before
+    assert room.rows("SELECT message_id FROM envelope ORDER BY position") == [(2,), (1,)]
+
+
 def test_a_mail_that_yields_fewer_originals_keeps_ids_by_content_and_a_persons_decisions(room: Room) -> None:
     def shuffled_with_a_ghost(records: Sequence[Record]) -> list[Record]:
         made_up = replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from mailbuilder import message
 from rereading_room import CAPTURE, Room
 from structlog.testing import capture_logs
 
+from relay.work.note import Note
 from relay.work.rebuilding import Source, prove
+from relay.work.rereading import TIMES, Rereader
 from tests.work.test_verify_and_rebuild_agree import Shelved
 
 # As a UNIQUE that fails: SQLite refuses a row of one mail.
@@ -80,6 +83,24 @@ def test_a_message_that_cannot_be_written_anew_stays_as_it_is_and_keeps_nothing_
     room.sql("DROP TRIGGER x_refused")
     room.again(2)
     agrees(room)
+
+
+def test_a_message_that_asks_to_be_read_again_each_time_is_left_alone_in_the_end(tmp_path: Path) -> None:
+    room = room_of(tmp_path)
+    room.file(*mails())
+    room.sql("CREATE TABLE x_asked (id INTEGER PRIMARY KEY)")
+    room.sql(
+        "CREATE TRIGGER x_again AFTER DELETE ON _read_again WHEN (SELECT count(*) FROM x_asked) < 300 BEGIN "
+        "INSERT INTO x_asked VALUES (NULL); INSERT INTO _read_again (message_id) VALUES (OLD.message_id); END"
+    )
+    room.sql("INSERT INTO _read_again (message_id) VALUES (2)")
+    read = []
+    with room.filing() as store, closing(Note(room.note)) as note, capture_logs() as said:
+        rereader = Rereader(room.shelf, store, note, at=read.append)
+        while rereader.wanted():
+            pass
+    assert read.count("refile.read") == TIMES
+    assert [each["message_id"] for each in said if each["event"] == "mail.read_without_end"] == [2]
 
 
 def _shorter(record):
