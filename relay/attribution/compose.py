@@ -15,7 +15,7 @@ from relay.attribution.copied import Copied, copied, staff_by, verdict
 from relay.attribution.direction import direction, of_report, staff_on
 from relay.attribution.directory import Directory
 from relay.attribution.imported import came_at, digest
-from relay.attribution.kind import filed_parts
+from relay.attribution.kind import ATTACHMENTS_NOT_KEPT, filed_parts
 from relay.attribution.original import handed_in
 from relay.attribution.party import parties
 from relay.attribution.personal import hidden, shown
@@ -96,6 +96,8 @@ def _record(
     if original.route in (Route.BCC, Route.DIRECT):
         decided = verdict(decided, said, everyone, envelope, directory)
     kind = automatic(message, null_reverse_path=itself and envelope.reverse_path is None, own=directory.domains)
+    size = len(mail.content) if original.size is None else original.size
+    kept = not directory.attachments_up_to or size <= directory.attachments_up_to
     tells = told(message, kind, author, at, words, directory)
     if kind == BOUNCE or tells.reported:
         decided = of_report(decided)
@@ -119,10 +121,10 @@ def _record(
         staff_id=staff_by(decided, said, directory) or staff_on(author, everyone, directory, handed_in_by),
         originated_at=at,
         date_source=date_source,
-        size=len(mail.content) if original.size is None else original.size,
+        size=size,
         snippet=snippet,
         parties=everyone,
-        parts=filed_parts(message.parts),
+        parts=filed_parts(message.parts, kept=kept),
         text=words,
         quoted=quoted,
         html=markup,
@@ -135,6 +137,7 @@ def _record(
             date_defects,
             content.defects,
             said.defects,
+            () if kept or not message.parts else (ATTACHMENTS_NOT_KEPT,),
             envelope.origin.defects if envelope.origin is not None else (),
             (UNKNOWN_TAG,) if any(tags.is_unknown(one) for one in asked) else (),
         ),

@@ -38,14 +38,15 @@ class Directory:
     """Our side of every mail.
 
     `domains`: our own domains, lower-case A-labels. `staff`: address key -> staff.id. `capture`: keys
-    of the capture addresses without tags. `never_log`: whose mail is not kept. Two directories with equal
-    contents are equal.
+    of the capture addresses without tags. `never_log`: whose mail is not kept. `attachments_up_to`: octets of a
+    message up to which its attachments are kept, 0: of every one. Two directories with equal contents are equal.
     """
 
     domains: frozenset[str] = frozenset()
     capture: frozenset[str] = frozenset()
     staff: Mapping[str, int] = field(default_factory=dict)
     never_log: NeverLog = field(default_factory=NeverLog)
+    attachments_up_to: int = 0
     _names: dict[str, tuple[str, ...]] = field(
         init=False, repr=False, compare=False
     )  # host -> local parts, longest first

@@ -24,16 +24,24 @@ _TECHNICAL = frozenset(
 _REPORT = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
 
 
-def filed_parts(parts: Sequence[Part]) -> tuple[FiledPart, ...]:
-    """The parts with their kinds, what they could do, and the digests of their contents, in order."""
+ATTACHMENTS_NOT_KEPT = "attachments-not-kept"
+"""Defect: the octets of the parts are not in the database, as the message is too large for that."""
+
+
+def filed_parts(parts: Sequence[Part], *, kept: bool = True) -> tuple[FiledPart, ...]:
+    """The parts with their kinds, what they could do, and the digests of their contents, in order. `kept`: are their
+    octets to be stored?
+    """
     if not parts:
         return ()
     digests = [sha256(part.content).hexdigest() for part in parts]
     again = {digest for digest, times in Counter(digests).items() if times > 1}
-    return tuple(_filed(part, digest, again=digest in again) for part, digest in zip(parts, digests, strict=True))
+    return tuple(
+        _filed(part, digest, again=digest in again, kept=kept) for part, digest in zip(parts, digests, strict=True)
+    )
 
 
-def _filed(part: Part, digest: str, *, again: bool) -> FiledPart:
+def _filed(part: Part, digest: str, *, again: bool, kept: bool) -> FiledPart:
     kind = _kind(part, again=again)
     return FiledPart(
         position=part.position,
@@ -45,6 +53,7 @@ def _filed(part: Part, digest: str, *, again: bool) -> FiledPart:
         content=part.content,
         danger=danger(part.filename, part.media_type, part.content),
         may_return=may_return(kind, part.media_type, part.filename, part.content_id, len(part.content)),
+        kept=kept,
     )
 
 

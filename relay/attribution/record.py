@@ -74,7 +74,7 @@ class FiledPart:
     """A part as it is kept: description and decoded octets (`digest` is their sha256 in hex).
 
     `danger`: what it could do to who opens it, a short name or ''. `may_return`: would its return in other messages
-    of the author make it a logo?
+    of the author make it a logo? `kept`: are its octets stored, too?
     """
 
     position: int
@@ -86,6 +86,7 @@ class FiledPart:
     content: bytes = field(repr=False)
     danger: str = ""
     may_return: bool = False
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,8 @@ DEFECTS = {
     " (`bcc-relay staff capture-address NAME --rotate`)",
     "tag-disagrees": "a tag names a lead that is not on the mail, or a second deal of one lead; it was not applied",
     "person-erased": "a person was taken out of it at her demand (`erase`), with her words where she wrote it",
+    "attachments-not-kept": "it is so large that the contents of its attachments are not in the database ([filing]"
+    " attachments_up_to); `bcc-relay raw` has them",
     "text-not-kept": "it has no known lead, so only facts are kept ([filing] unknown); its text comes with a lead",
     # our own faults
     "composing-failed": "a fault of ours while working out what it means; it waits in the vault (`refile`)",

@@ -57,8 +57,10 @@ def refile(context: click.Context, message: tuple[str, ...], everything: bool, d
     count, told, display = Count(), [], screen()
     with lock, contextlib.ExitStack() as opened:
         who = settings.company.domains, settings.capture.addresses
-        keeps_unknown = settings.filing.unknown == "keep"
-        store = opened.enter_context(contextlib.closing(Filing(settings.store.path, *who, keeps_unknown=keeps_unknown)))
+        keeps_unknown, up_to = settings.filing.unknown == "keep", settings.filing.attachments_up_to
+        store = opened.enter_context(
+            contextlib.closing(Filing(settings.store.path, *who, keeps_unknown=keeps_unknown, attachments_up_to=up_to))
+        )
         reader = opened.enter_context(contextlib.closing(Reader(vault)))
         note = opened.enter_context(contextlib.closing(Note(vault / "refile.note")))
         rereader = Rereader(reader, store, note)

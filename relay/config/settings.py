@@ -228,6 +228,13 @@ class Filing:
         values.choice("keep", "facts"),
         default="keep",
     )
+    attachments_up_to: int = key(
+        "Size of a message up to which its attachments are stored in relay.db. Of a larger one their names, types, "
+        "sizes and SHA-256 are, with its text; the octets stay in the vault (`bcc-relay raw`). 0: those of every "
+        "message.",
+        values.size(0, 1 << 30),
+        default=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ def work(settings: Settings) -> Work:
         settings.capture.addresses,
         external=settings.store.checkpoint == "external",
         keeps_unknown=settings.filing.unknown == "keep",
+        attachments_up_to=settings.filing.attachments_up_to,
     )
 
 

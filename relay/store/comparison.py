@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from relay import sqlite
+from relay.attribution.kind import ATTACHMENTS_NOT_KEPT
 from relay.mail.envelope import VaultId
 from relay.store import pictures, tagging
 from relay.store.verify import Difference
@@ -25,12 +26,15 @@ _COLUMNS = (
 
 _BODY = {
     # A part is compared as its message alone has it: what returns in other messages is `verify`'s to judge.
-    "message": f"SELECT snippet, {pictures.OWN_COUNT}, defects FROM message WHERE id = ?",
+    # Contents that are not kept ([filing] attachments_up_to, which may have been another) are no difference; that none
+    # is missing without that defect is `verify`'s to judge, too.
+    "message": f"SELECT snippet, {pictures.OWN_COUNT}, (SELECT json_group_array(d.value) FROM json_each(defects) d "
+    f"WHERE d.value <> '{ATTACHMENTS_NOT_KEPT}') FROM message WHERE id = ?",
     "message_text": "SELECT text, quoted, html, note FROM message_text WHERE message_id = ?",
     "envelope_note": "SELECT e.vault_id, e.position, n.note FROM envelope e "
     "JOIN envelope_note n ON n.envelope_id = e.id WHERE e.message_id = ? ORDER BY 1, 2",
     "part": "SELECT p.position, p.media_type, p.filename, p.content_id, p.size, p.digest, p.danger, "
-    f"{pictures.OWN_KIND}, (SELECT length(b.content) FROM blob b WHERE b.digest = p.digest) "
+    f"{pictures.OWN_KIND}, coalesce((SELECT length(b.content) FROM blob b WHERE b.digest = p.digest), p.size) "
     "FROM part p WHERE p.message_id = ? "
     "ORDER BY p.position, p.digest",
 }

@@ -44,7 +44,7 @@ class Filing:
     """One connection to relay.db for one filer. Raises StoreError when the database cannot be had.
 
     `alive` is called while we wait for the write lock; it may raise to end the waiting. `keeps_unknown`: is the
-    text of mail with no known lead kept ([filing] unknown)?
+    text of mail with no known lead kept ([filing] unknown)? `attachments_up_to`: see `Directory`.
     """
 
     def __init__(
@@ -55,12 +55,14 @@ class Filing:
         alive: Callable[[], None] = lambda: None,
         *,
         keeps_unknown: bool = True,
+        attachments_up_to: int = 0,
     ) -> None:
         self._db = open_store(path, timeout=PATIENCE, alive=alive)
         self._file = SameFile(path)
         self._domains = frozenset(domains)
         self._capture = frozenset(capture)
         self.keeps_unknown = keeps_unknown
+        self._attachments_up_to = attachments_up_to
         self._directory: Directory | None = None
         self._listed: never_log.Written = ()
         self._never_log = NeverLog()
@@ -96,7 +98,9 @@ class Filing:
         if self._directory is None or version != self._version:
             if self._directory is not None:
                 self._others_wrote = time.monotonic()
-            read = Directory(self._domains, self._capture, who.staff(self._db), self._read_never_log())
+            read = Directory(
+                self._domains, self._capture, who.staff(self._db), self._read_never_log(), self._attachments_up_to
+            )
             if read != self._directory:
                 self._directory = read
             self._version = version

@@ -98,6 +98,7 @@ class Replacing(Transaction):
             )
             for p in record.parts
         ]  # fmt: skip
+        self._keep_now(record)
         if [row[1:] for row in rows] == wanted:
             return False
         free: dict[tuple[object, ...], list[tuple[int, tuple[object, ...]]]] = {}
@@ -120,6 +121,13 @@ class Replacing(Transaction):
         pictures.remember(self._db, [(message, record)])
         drop_contents(self._db, {row[6] for row in rows})
         return True
+
+    def _keep_now(self, record: Record) -> None:
+        """Contents that were not kept when the mail was filed ([filing] attachments_up_to), and are to be now."""
+        kept = {part.digest: part.content for part in record.parts if part.kept}
+        query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
+        here = {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(kept)),))}
+        self.keep((digest, kept[digest]) for digest in sorted(kept.keys() - here))
 
     def _replace_identity(self, message: int, record: Record) -> None:
         """By what it is recognised, and what it answers."""

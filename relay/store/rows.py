@@ -34,7 +34,7 @@ COUNTED = 5000
 
 def large_parts(record: Record) -> list[FiledPart]:
     """The parts that are written ahead of the facts. They may turn out to be a copy's, of which no part is kept."""
-    return [part for part in record.parts if len(part.content) >= LARGE_PART]
+    return [part for part in record.parts if part.kept and len(part.content) >= LARGE_PART]
 
 
 def answers(record: Record) -> str | None:
@@ -244,11 +244,12 @@ class Rows:
         fresh = [(i, part) for i, record in batch.fresh() for part in record.parts]
         if not fresh:
             return
-        large = {part.digest for _, part in fresh if len(part.content) >= LARGE_PART}
+        kept = [part for _, part in fresh if part.kept]
+        large = {part.digest for part in kept if len(part.content) >= LARGE_PART}
         if large:  # written ahead of us, unless somebody took it away meanwhile with the last message that had it
             query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
             large -= {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(large)),))}
-        self.keep((p.digest, p.content) for _, p in fresh if len(p.content) < LARGE_PART or p.digest in large)
+        self.keep((p.digest, p.content) for p in kept if len(p.content) < LARGE_PART or p.digest in large)
         kinds = pictures.kinds(self._db, batch.fresh())
         self._db.executemany(
             "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind, danger) "

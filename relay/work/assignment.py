@@ -24,11 +24,16 @@ class Work:
     """Another program (Litestream) takes the checkpoints of relay.db."""
     keeps_unknown: bool = True
     """The text of mail with no known lead is kept ([filing] unknown)."""
+    attachments_up_to: int = 0
+    """Octets of a message up to which its attachments are kept, 0: of every one."""
 
     def encode(self) -> str:
         return json.dumps(
-            [str(self.store), str(self.vault), self.domains, self.capture, self.external, self.keeps_unknown]
-        )
+            [
+                str(self.store), str(self.vault), self.domains, self.capture, self.external, self.keeps_unknown,
+                self.attachments_up_to,
+            ]
+        )  # fmt: skip
 
     @classmethod
     def decode(cls, text: str) -> Work:

@@ -32,7 +32,14 @@ class HandFiling:
         with contextlib.ExitStack() as opened:
             opened.enter_context(Lock(vault / "filer.lock"))
             self._store = opened.enter_context(
-                contextlib.closing(Filing(path, *who, keeps_unknown=settings.filing.unknown == "keep"))
+                contextlib.closing(
+                    Filing(
+                        path,
+                        *who,
+                        keeps_unknown=settings.filing.unknown == "keep",
+                        attachments_up_to=settings.filing.attachments_up_to,
+                    )
+                )
             )
             reader = opened.enter_context(contextlib.closing(Reader(vault)))
             note = opened.enter_context(contextlib.closing(Note(vault / "filer.note")))

@@ -98,7 +98,14 @@ def _open(work: Work, daemon: Lifeline) -> Filing:
         logs.log().info(
             "store.upgrading", path=str(work.store), why="made by an older bcc-relay; mail is filed after it"
         )
-    store = Filing(work.store, work.domains, work.capture, daemon.beat, keeps_unknown=work.keeps_unknown)
+    store = Filing(
+        work.store,
+        work.domains,
+        work.capture,
+        daemon.beat,
+        keeps_unknown=work.keeps_unknown,
+        attachments_up_to=work.attachments_up_to,
+    )
     if older:
         logs.log().info("store.upgraded", path=str(work.store), took_s=round(time.monotonic() - began, 1))
     return store

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import smtplib
 import struct
+import subprocess
 from email.message import EmailMessage
 from email.policy import SMTP
+from hashlib import sha256
 
 import pytest
 from company import BOB, MONDAY
-from running import PATIENCE
+from running import PATIENCE, Relay
 
 PARTS = "SELECT filename, kind FROM part WHERE message_id = ? ORDER BY position"
 
@@ -121,10 +123,7 @@ def test_22_a_mail_that_cannot_be_read_is_kept_as_unparsed_and_can_be_read_again
 
 
 def test_23_size_rules(company):
-    """The limit is announced (SIZE), and a mail that says that it is larger is refused with 552 before it is sent.
-
-    (A second, lower limit that drops attachments and keeps the text is not built: nothing of an accepted mail is left out.)
-    """
+    """The limit is announced (SIZE), and a mail that says that it is larger is refused with 552 before it is sent."""
     with smtplib.SMTP("127.0.0.1", company.relay.port, local_hostname="client.example.org", timeout=PATIENCE) as client:
         client.ehlo()
         limit = int(client.esmtp_features["size"])
@@ -132,3 +131,44 @@ def test_23_size_rules(company):
         assert client.docmd(f"MAIL FROM:<bob@example.org> SIZE={limit}")[0] == 250
     message = company.copy(company.at("anna"), attach=(("plan.pdf", "application/pdf", b"%PDF" * 400_000),))
     assert company.crm("SELECT filename, size FROM part WHERE message_id = ?", message) == [["plan.pdf", 1_600_000]]
+
+
+def test_23_a_second_lower_limit_drops_attachments_and_keeps_body_names_sizes_and_hashes(everybody, tmp_path):
+    """With `[filing] attachments_up_to` a large mail keeps its text; the CRM sees what was attached, the vault has it."""
+    extra = '[admission]\nnetworks = ["127.0.0.1/32"]\n[filing]\nattachments_up_to = "1 MiB"\n'
+    relay = Relay(tmp_path / "relay", extra).start()
+    plan, logo = b"%PDF" * 400_000, b"\x89PNG\r\n\x1a\n" + b"x" * 900
+    large = everybody.mail(
+        BOB, "anna@lead.example", text="The plan is attached.\n",
+        attach=(("plan.pdf", "application/pdf", plan), ("logo.png", "image/png", logo)),
+    )  # fmt: skip
+    small = everybody.mail(BOB, "anna@lead.example", subject="Logo", attach=(("logo.png", "image/png", logo),))
+    ask = (
+        "SELECT p.filename, p.size, p.digest, b.content IS NOT NULL FROM part p LEFT JOIN blob b ON b.digest = p.digest "
+        "WHERE p.message_id = ? ORDER BY p.position"
+    )
+    try:
+        vault_id, _ = ids = relay.send(large, small)
+        relay.filed(*ids)
+        assert relay.sql("SELECT text, attachment_count, instr(defects, 'attachments-not-kept') > 0 FROM message_text t "
+                         "JOIN message m ON m.id = t.message_id ORDER BY m.id") == [
+            ["The plan is attached.", 2, 1], ["Here it is.", 1, 0],
+        ]  # fmt: skip
+        kept = ["logo.png", len(logo), sha256(logo).hexdigest(), 1]  # the small mail has it too
+        assert relay.sql(ask, 1) == [["plan.pdf", len(plan), sha256(plan).hexdigest(), 0], kept]
+        assert relay.sql(ask, 2) == [kept]
+        assert "[filing] attachments_up_to" in " ".join(relay.run("explain", "1").split())
+        raw = subprocess.run(relay.command("raw", vault_id), capture_output=True, check=True)
+        assert raw.stdout == large
+        relay.verify()
+        assert "came out the same" in relay.run("rebuild", "--verify")
+        # the limit is lifted: what the vault has comes back
+        relay.stop()
+        relay.file.write_text(relay.file.read_text().replace("1 MiB", "0"), encoding="utf-8")
+        relay.start()
+        relay.run("refile", "--all")
+        assert relay.sql(ask, 1) == [["plan.pdf", len(plan), sha256(plan).hexdigest(), 1], kept]
+        assert relay.sql("SELECT defects FROM message WHERE id = 1") == [["[]"]]
+        relay.verify()
+    finally:
+        relay.stop()

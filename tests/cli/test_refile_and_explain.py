@@ -273,9 +273,9 @@ def test_every_defect_has_a_sentence_and_stands_in_the_docs() -> None:
     reading += ["mail/signed.py", "mail/outlook/message.py"]
     meaning = [
         f"attribution/{name}.py"
-        for name in ("compose", "copied", "recovered", "party", "unknown", "tombstone", "admission")
+        for name in ("compose", "copied", "kind", "recovered", "party", "unknown", "tombstone", "admission")
     ]
-    meaning.append("daemon/judging.py")
+    meaning += ["daemon/judging.py", "work/filer.py"]
     given = named(r'defects\["([a-z0-9-]+)"|defects\.append\("([a-z0-9-]+)"', *reading)
     found = {name for pair in given for name in pair if name}
     found |= named(r'^[A-Z_0-9]+ = "([a-z0-9]+(?:-[a-z0-9]+)+|unparsable|encrypted)"$', *reading, *meaning)

@@ -189,7 +189,9 @@ UNION ALL SELECT 'message_address.address_id', address_id FROM message_address W
 UNION ALL SELECT 'message_text', message_id FROM message_text WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT 'part', id FROM part WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT '_cut_thread', thread_id FROM _cut_thread WHERE thread_id NOT IN (SELECT id FROM thread)
-UNION ALL SELECT 'part.digest', id FROM part WHERE digest NOT IN (SELECT digest FROM blob)
+UNION ALL SELECT 'part.digest', id FROM part
+ WHERE digest NOT IN (SELECT digest FROM blob)
+   AND message_id NOT IN (SELECT id FROM message WHERE instr(defects, '"attachments-not-kept"') > 0)
 UNION ALL SELECT 'envelope', id FROM envelope WHERE message_id NOT IN (SELECT id FROM message)
 UNION ALL SELECT 'envelope_recipient', envelope_id FROM envelope_recipient WHERE envelope_id NOT IN (SELECT id FROM envelope)
 UNION ALL SELECT 'envelope_proof', envelope_id FROM envelope_proof WHERE envelope_id NOT IN (SELECT id FROM envelope)
