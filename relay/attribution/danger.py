@@ -76,6 +76,8 @@ def danger(filename: str, media_type: str, content: bytes) -> str:
     shown, ending = _endings(filename)
     by_name = _BY_ENDING.get(ending) or (_BY_TYPE.get(media_type, "") if not ending else "")
     by_octets = _by_octets(content) or _page(ending, media_type, content) or _within(content)
+    if not by_name and not by_octets:
+        return ""
     if ending in _SHOWN and by_octets in (PROGRAM, SCRIPT, SHORTCUT, DISK_IMAGE):
         return DISGUISED
     if ending in _SHOWN and ending not in _PAGES and by_octets == ACTIVE_PAGE:
