@@ -23,7 +23,8 @@ from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.mail.envelope import MailObject, VaultId
 
 CRM = "crm@crm.example.org"
-DEADLINE = 10.0
+DEADLINE = 30.0
+"""Seconds that any wait may take on a loaded machine."""
 
 
 class Client:

@@ -155,9 +155,9 @@ def furnish(relay, now: datetime | None = None) -> None:
     """Staff, leads with deals, and all the mail, sent to a running relay and filed."""
     now = now or datetime.now(UTC)
     for name, address in STAFF:
-        relay.run("staff", "add", name, address)
+        relay.say("staff", "add", name, address)
     for number, (name, organization, status, owner, address, deal) in enumerate(LEADS, 1):
-        relay.run("lead", "add", name, address, "--organization", organization, "--external-id", f"C-{1000 + number}")
+        relay.say("lead", "add", name, address, "--organization", organization, "--external-id", f"C-{1000 + number}")
         relay.sql(
             "UPDATE lead SET status = ?, owner_staff_id = (SELECT id FROM staff WHERE name = ?) WHERE id = ?",
             status, owner, number,

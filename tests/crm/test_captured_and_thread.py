@@ -24,13 +24,13 @@ AT = "2026-03-14T09:30:00.000Z"
 
 
 def test_every_copy_is_shown_with_its_lead_or_the_reason_why_not(office):
-    page = office.run("captured", "--limit", "100")
+    page = office.say("captured", "--limit", "100")
     assert "→ Anna Lindqvist (lead 1)" in page
     assert "no lead has this address: carl@stone.example" in page
     assert "no lead has this address: rosa@keller.example" in page
     assert "mail among ourselves" in page
     assert "from Mia Moreau" in page
-    rows = json.loads(office.run("captured", "--json", "--limit", "100"))
+    rows = json.loads(office.say("captured", "--json", "--limit", "100"))
     columns = [name for (name,) in office.sql("SELECT name FROM pragma_table_info('handed_in')")]
     assert list(rows[0])[: len(columns)] == columns
     assert len(rows) == office.sql("SELECT count(*) FROM envelope")[0][0]
@@ -39,52 +39,52 @@ def test_every_copy_is_shown_with_its_lead_or_the_reason_why_not(office):
 
 
 def test_one_colleague_sees_what_she_handed_in(office):
-    mine = json.loads(office.run("captured", "--staff", "mia moreau", "--json", "--limit", "100"))
+    mine = json.loads(office.say("captured", "--staff", "mia moreau", "--json", "--limit", "100"))
     assert {row["staff_id"] for row in mine} == {2}
-    assert "no colleague" in office.run("captured", "--staff", "Miriam", status=1)
+    assert "no colleague" in office.say("captured", "--staff", "Miriam", status=1)
 
 
 def test_pages_of_what_was_handed_in_follow_each_other(office):
-    whole = json.loads(office.run("captured", "--json", "--limit", "1000"))
-    first = json.loads(office.run("captured", "--json", "--limit", "9"))
-    rest = json.loads(office.run("captured", "--json", "--limit", "1000", "--before", str(first[-1]["envelope_id"])))
+    whole = json.loads(office.say("captured", "--json", "--limit", "1000"))
+    first = json.loads(office.say("captured", "--json", "--limit", "9"))
+    rest = json.loads(office.say("captured", "--json", "--limit", "1000", "--before", str(first[-1]["envelope_id"])))
     assert first + rest == whole
-    told = office.run("captured", "--limit", "9", "--staff", "Bob Baker").splitlines()
+    told = office.say("captured", "--limit", "9", "--staff", "Bob Baker").splitlines()
     [older] = [line for line in told if line.startswith("older:")]
     assert "--staff 'Bob Baker' --since 7d --before" in older
-    assert "no envelope 99999" in office.run("captured", "--before", "99999", status=1)
+    assert "no envelope 99999" in office.say("captured", "--before", "99999", status=1)
 
 
 def test_the_span_of_time_is_understood_or_refused(office):
     for since in ("1h", "7d", "4w", "2026-01-01", "2026-01-01T10:00:00+01:00"):
-        assert json.loads(office.run("captured", "--since", since, "--json", "--limit", "1"))
-    assert json.loads(office.run("captured", "--since", "2099-01-01", "--json")) == []
-    assert "nothing was handed in since 2099-01-01" in office.run("captured", "--since", "2099-01-01")
+        assert json.loads(office.say("captured", "--since", since, "--json", "--limit", "1"))
+    assert json.loads(office.say("captured", "--since", "2099-01-01", "--json")) == []
+    assert "nothing was handed in since 2099-01-01" in office.say("captured", "--since", "2099-01-01")
     for since in ("yesterday", "7", "", "7d7d"):
-        assert "--since takes" in office.run("captured", "--since", since, status=2)
+        assert "--since takes" in office.say("captured", "--since", since, status=2)
 
 
 def test_the_share_of_a_reps_mail_that_is_here_and_what_is_missing(office):
-    page = office.run("captured", "--since", "4w")
+    page = office.say("captured", "--since", "4w")
     [bob] = [line for line in page.splitlines() if line.startswith("  Bob Baker ") and "%" in line]
     assert "1 missing" in bob
     assert "Anna Lindqvist (lead 1) answered Bob Baker in" in page
-    [gap] = json.loads(office.run("captured", "--missing", "--since", "4w", "--json"))
+    [gap] = json.loads(office.say("captured", "--missing", "--since", "4w", "--json"))
     assert (gap["internet_message_id"], gap["lead_id"], gap["lead_name"]) == (
         "never-handed-in@example.org", 1, "Anna Lindqvist",
     )  # fmt: skip
-    assert "Mia" not in office.run("captured", "--staff", "Bob Baker", "--since", "4w")
-    assert office.run("captured", "--missing", "--staff", "Mia Moreau") == "nothing is missing\n"
-    office.run("captured", "--missing", "--before", "3", status=2)
+    assert "Mia" not in office.say("captured", "--staff", "Bob Baker", "--since", "4w")
+    assert office.say("captured", "--missing", "--staff", "Mia Moreau") == "nothing is missing\n"
+    office.say("captured", "--missing", "--before", "3", status=2)
 
 
 def test_a_conversation_is_shown_in_order_with_the_mail_that_never_reached_us(office):
-    page = office.run("thread", "<gates@lindqvist.example>")
+    page = office.say("thread", "<gates@lindqvist.example>")
     lines = [line for line in page.splitlines() if line]
     assert lines[:2] == ["Re: Offer for the new hall", "Anna Lindqvist (lead 1)"]
     assert lines[2:4] == ["∅  a mail that never reached us", "   <never-handed-in@example.org>"]
     assert lines[4].startswith("←")
-    ghost, answer = json.loads(office.run("thread", "<gates@lindqvist.example>", "--json"))
+    ghost, answer = json.loads(office.say("thread", "<gates@lindqvist.example>", "--json"))
     assert (ghost["id"], ghost["ghost"], ghost["answered_by"]) == (None, True, answer["id"])
     assert list(ghost) == list(answer)
     assert [lead["name"] for lead in answer["leads"]] == ["Anna Lindqvist"]
@@ -102,13 +102,13 @@ def test_a_mail_that_comes_later_takes_the_place_of_its_ghost(relay):
         letter(4, anna, bob, "<3@x.example> <5@y.example>"),
     ]
     relay.filed(*relay.send(chain[1], chain[2]))
-    shown = json.loads(relay.run("thread", "<2@x.example>", "--json"))
+    shown = json.loads(relay.say("thread", "<2@x.example>", "--json"))
     assert [(row["internet_message_id"], row["ghost"]) for row in shown] == [
         ("1@x.example", True),
         ("2@x.example", False),
     ]
     relay.filed(*relay.send(chain[0]))
-    shown = json.loads(relay.run("thread", "<2@x.example>", "--json"))
+    shown = json.loads(relay.say("thread", "<2@x.example>", "--json"))
     assert [(row["internet_message_id"], row["ghost"]) for row in shown] == [
         ("1@x.example", False),
         ("2@x.example", False),
@@ -122,12 +122,12 @@ def test_a_long_conversation_is_paged_backwards_and_stays_in_order(relay):
         for number in range(12)
     ]  # fmt: skip
     relay.filed(*relay.send(*letters))
-    whole = [row["id"] for row in json.loads(relay.run("thread", "1", "--json"))]
-    newest = [row["id"] for row in json.loads(relay.run("thread", "1", "--json", "--limit", "5"))]
-    before = [row["id"] for row in json.loads(relay.run("thread", "1", "--json", "--before", str(newest[0])))]
+    whole = [row["id"] for row in json.loads(relay.say("thread", "1", "--json"))]
+    newest = [row["id"] for row in json.loads(relay.say("thread", "1", "--json", "--limit", "5"))]
+    before = [row["id"] for row in json.loads(relay.say("thread", "1", "--json", "--before", str(newest[0])))]
     assert before + newest == whole
     assert len(whole) == 12
-    assert f"older: bcc-relay thread 1 --before {newest[0]}" in relay.run("thread", "1", "--limit", "5")
+    assert f"older: bcc-relay thread 1 --before {newest[0]}" in relay.say("thread", "1", "--limit", "5")
 
 
 def test_what_is_not_for_everybody_is_counted_and_not_shown(relay):
@@ -135,12 +135,12 @@ def test_what_is_not_for_everybody_is_counted_and_not_shown(relay):
     second = mail("bob@example.org", "anna@lead.example", "Re: Hall", NOW, "second\n", answers="<1@example.org>")
     relay.filed(*relay.send(first, second))
     relay.sql("UPDATE message SET visibility = 'responsible' WHERE id = 1")
-    page = relay.run("thread", "2")
+    page = relay.say("thread", "2")
     assert "second" in page
     assert "first" not in page
     assert "1 message of it not for everybody" in page
     relay.sql("UPDATE message SET visibility = 'withdrawn' WHERE id = 2")
-    assert relay.run("thread", "2") == "nothing to show\n\n2 messages of it not for everybody\n"
+    assert relay.say("thread", "2") == "nothing to show\n\n2 messages of it not for everybody\n"
 
 
 EVIL = "\x1b]0;x\x07\u202e見" * 40
@@ -201,4 +201,4 @@ def test_on_a_terminal_there_is_colour_and_a_narrow_one_is_enough(office):
 
 def test_the_office_is_furnished_without_anything_that_verify_would_find(relay):
     furnish(relay, NOW)
-    assert relay.run("verify") == "ok: no differences\n"
+    assert relay.say("verify") == "ok: no differences\n"

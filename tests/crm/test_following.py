@@ -73,24 +73,24 @@ def follow_of():
 
 def test_pieces_of_the_feed_follow_each_other(office):
     whole = [list(row) for row in office.sql("SELECT seq, at, entity, entity_id, op, lead_id FROM change ORDER BY seq")]
-    first = json.loads(office.run("changes", "--since", "0", "--limit", "7", "--json"))
-    rest = json.loads(office.run("changes", "--since", str(first[-1]["seq"]), "--limit", "10000", "--json"))
+    first = json.loads(office.say("changes", "--since", "0", "--limit", "7", "--json"))
+    rest = json.loads(office.say("changes", "--since", str(first[-1]["seq"]), "--limit", "10000", "--json"))
     assert [list(row.values()) for row in first + rest] == whole
     assert list(first[0]) == ["seq", "at", "entity", "entity_id", "op", "lead_id"]
-    newest = json.loads(office.run("changes", "--limit", "3", "--json"))
+    newest = json.loads(office.say("changes", "--limit", "3", "--json"))
     assert [list(row.values()) for row in newest] == whole[-3:]
 
 
 def test_a_person_reads_what_changed_and_where_to_go_on(office):
     office.sql("UPDATE lead SET status = 'won' WHERE id = 2")
     office.sql("UPDATE lead SET merged_into = 1 WHERE id = 2")
-    page = office.run("changes", "--limit", "10")
+    page = office.say("changes", "--limit", "10")
     assert "changed" in page
     assert "into Anna Lindqvist (lead 1)" in page
     assert "older changes: bcc-relay changes --since 0" in page
-    assert "newer: bcc-relay changes --since 5" in office.run("changes", "--since", "0", "--limit", "5")
+    assert "newer: bcc-relay changes --since 5" in office.say("changes", "--since", "0", "--limit", "5")
     [(last,)] = office.sql("SELECT max(seq) FROM change")
-    assert office.run("changes", "--since", str(last)) == "no changes\n"
+    assert office.say("changes", "--since", str(last)) == "no changes\n"
 
 
 @pytest.mark.parametrize(
@@ -104,18 +104,18 @@ def test_a_person_reads_what_changed_and_where_to_go_on(office):
 )
 def test_a_cursor_of_another_feed_is_refused_in_one_line(office, since, told):
     for follow in ([], ["--follow"]):
-        page = office.run("changes", f"--since={since}", *follow, status=1)
+        page = office.say("changes", f"--since={since}", *follow, status=1)
         assert told in page
         assert page.count("\n") == 1
     [(feed_id,)] = office.sql("SELECT feed_id FROM contract")
-    assert json.loads(office.run("changes", "--since", f"{feed_id}:0", "--limit", "1", "--json"))[0]["seq"] == 1
+    assert json.loads(office.say("changes", "--since", f"{feed_id}:0", "--limit", "1", "--json"))[0]["seq"] == 1
 
 
 def test_changes_that_are_no_longer_kept_are_not_passed_over(office):
     office.sql("DELETE FROM change WHERE seq < 10")
-    assert "changes before 10 are no longer kept" in office.run("changes", "--since", "5", status=1)
-    assert json.loads(office.run("changes", "--since", "9", "--limit", "1", "--json"))[0]["seq"] == 10
-    assert json.loads(office.run("changes", "--since", "0", "--limit", "1", "--json"))[0]["seq"] == 10
+    assert "changes before 10 are no longer kept" in office.say("changes", "--since", "5", status=1)
+    assert json.loads(office.say("changes", "--since", "9", "--limit", "1", "--json"))[0]["seq"] == 10
+    assert json.loads(office.say("changes", "--since", "0", "--limit", "1", "--json"))[0]["seq"] == 10
 
 
 def test_a_program_that_follows_has_news_within_a_second_and_idles_for_nothing(office, follow):

@@ -91,11 +91,11 @@ def test_what_is_kept_is_what_smtp_would_have_brought(running):
     assert kept == {mail}
 
 
-@pytest.mark.parametrize("sender", ["", "<>", "MAILER-DAEMON"])
-def test_the_null_sender_however_it_is_given(running, sender):
-    assert deliver(running, "--sender", sender, "--recipient", CAPTURE, octets=message())[0] == 0
-    assert running.until("SELECT count(*) FROM envelope")
-    assert running.sql("SELECT reverse_path FROM envelope") == [[""]]
+def test_the_null_sender_however_it_is_given(running):
+    for sender in ("", "<>", "MAILER-DAEMON"):
+        assert deliver(running, "--sender", sender, "--recipient", CAPTURE, octets=message())[0] == 0
+    running.until("SELECT count(*) = 3 FROM envelope")
+    assert running.sql("SELECT reverse_path FROM envelope") == [[""]] * 3
 
 
 def test_without_a_sender_it_is_the_one_in_the_environment_as_exim_has_it(running):
@@ -274,9 +274,9 @@ def test_a_broken_configuration_is_75_and_one_line(relay):
     deferred(deliver(relay, *WORDS, octets=message()), "no such file")
 
 
-@pytest.mark.parametrize("octets", [b"", b"\n\n", b"From bob@example.org Mon Mar  2 10:15:00 2026\n"])
-def test_no_message_is_no_delivery(running, octets):
-    deferred(deliver(running, *WORDS, octets=octets), "no message on standard input")
+def test_no_message_is_no_delivery(running):
+    for octets in (b"", b"\n\n", b"From bob@example.org Mon Mar  2 10:15:00 2026\n"):
+        deferred(deliver(running, *WORDS, octets=octets), "no message on standard input")
 
 
 def test_closed_descriptors_do_not_change_the_status(running):
