@@ -39,8 +39,8 @@ class Address:
 
     @property
     def key(self) -> str:
-        """The canonical form in which addresses are stored and compared: all lower case."""
-        return f"{self.local_part.lower()}@{self.domain}"
+        """The canonical form in which addresses are stored and compared: all lower case, letters in one piece (NFC)."""
+        return f"{_canonical(self.local_part)}@{self.domain}"
 
     @classmethod
     def read(cls, text: str) -> Address | None:
@@ -66,6 +66,11 @@ class Mailbox:
 
     display_name: str
     address: Address
+
+
+def _canonical(local_part: str) -> str:
+    lower = local_part.lower()
+    return lower if lower.isascii() else unicodedata.normalize("NFC", lower)
 
 
 def addr_spec(text: str) -> Address | None:
@@ -165,7 +170,7 @@ def forms(address: Address) -> tuple[tuple[str, int], ...]:
     Rank 0: the key, and the same with the domain as U-labels. Rank 1: the same without the plus tag
     (RFC 5233). All as SQLite's `lower` leaves them, which knows ASCII only; each once.
     """
-    local = address.local_part.lower()
+    local = _canonical(address.local_part)
     domains = {address.domain: None, u_labels(address.domain).lower(): None}
     found: dict[str, int] = {}
     for rank, name in enumerate((local, local.partition("+")[0])):

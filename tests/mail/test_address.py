@@ -87,6 +87,14 @@ def test_letters_beyond_ascii_match_in_capitals_too_which_no_database_folds(type
     assert (as_sqlite_has_it, 0) in forms(address)
 
 
+def test_letters_in_pieces_and_in_one_are_the_same_address():
+    pieces, whole = Address.read("Ju\u0308rgen@bu\u0308cher.example"), Address.read("J\u00fcrgen@b\u00fccher.example")
+    assert pieces is not None
+    assert whole is not None
+    assert pieces.key == whole.key
+    assert forms(pieces) == forms(whole)
+
+
 def test_an_address_without_tag_or_letters_beyond_ascii_has_one_form():
     assert forms(Address("Ann", "a.example")) == (("ann@a.example", 0),)
 
