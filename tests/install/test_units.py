@@ -120,6 +120,20 @@ def test_scripts_are_read_by_a_plain_shell(script: str) -> None:
     assert (told.returncode, told.stderr) == (0, "")
 
 
+SET_IN_SHELL = re.compile(r"^\s*(?:for )?([a-z_]+)(?:=| in )", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "script",
+    sorted(p.name for p in (ROOT / "scripts").glob("*") if p.is_file() and ". scripts/environment" in p.read_text()),
+)
+def test_no_script_loses_a_variable_to_the_environment_that_it_sources(script: str) -> None:
+    """try-install once put its machine into .venv, for both had called their folder by one name."""
+    theirs = set(SET_IN_SHELL.findall((ROOT / "scripts/environment").read_text())) - {"python"}
+    assert {"place", "wanted", "system"} <= theirs
+    assert not theirs & set(SET_IN_SHELL.findall((ROOT / "scripts" / script).read_text()))
+
+
 def test_the_installer_says_in_one_line_what_is_wrong() -> None:
     told = subprocess.run(["sh", str(ROOT / "scripts/install"), "--nonsense"], capture_output=True, text=True)
     assert (told.returncode, told.stdout) == (1, "")
