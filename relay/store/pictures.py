@@ -7,10 +7,10 @@ and turn the parts to 'signature', on old messages too. What stands here writes 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from relay import sqlite
-from relay.attribution.record import PartKind, Record
+from relay.attribution.record import FiledPart, PartKind, Record
 
 OWN_KIND = "coalesce((SELECT x.kind FROM _picture x WHERE x.part_id = p.id), p.kind)"
 """SQL: the kind of part `p` as its message alone has it, whatever returns."""
@@ -46,30 +46,50 @@ def kinds(db: sqlite.Connection, fresh: Iterable[tuple[int, Record]]) -> list[st
     ]
 
 
-def remember(db: sqlite.Connection, fresh: Iterable[tuple[int, Record]]) -> None:
-    """Count the pictures of these messages, whose parts have just been written. What turns is told once a message."""
-    wanted = [
-        (message, part.position, part.digest, record.author.key, part.kind.value)
-        for message, record in fresh
-        if record.author is not None
-        for part in record.parts
-        if part.may_return
+Picture = tuple[int, int, str, str, str]
+"""(part.id, message.id, digest, the author's address, the kind of the part by its message alone)"""
+
+
+def of_parts(numbered: Iterable[tuple[int, int, FiledPart, Record]]) -> list[Picture]:
+    """Those of these parts (part.id, message.id, part, record) that are logos if they return."""
+    return [
+        (number, message, part.digest, record.author.key, part.kind.value)
+        for number, message, part, record in numbered
+        if part.may_return and record.author is not None
     ]
+
+
+def of_message(db: sqlite.Connection, message: int, record: Record) -> list[Picture]:
+    """The same of a message whose parts are stored, with ids that are not known here."""
+    wanted = [(part.position, part.digest) for part in record.parts if part.may_return]
     if not wanted:
-        return
-    (mark,) = db.execute("SELECT ifnull(max(seq), 0) FROM change").fetchone()
-    db.execute(
-        "INSERT OR IGNORE INTO _picture (part_id, message_id, digest, author, kind) "
-        "SELECT p.id, p.message_id, p.digest, w.value ->> 3, w.value ->> 4 FROM json_each(?) w CROSS JOIN part p "
-        "ON p.message_id = w.value ->> 0 AND p.position = w.value ->> 1 AND p.digest = w.value ->> 2",
-        (json.dumps(wanted),),
+        return []
+    query = "SELECT p.position, p.digest, p.id FROM part p WHERE p.message_id = ?"
+    ids = {(position, digest): number for position, digest, number in db.execute(query, (message,))}
+    return of_parts(
+        (number, message, part, record)
+        for part in record.parts
+        if (number := ids.get((part.position, part.digest))) is not None
     )
+
+
+def remember(db: sqlite.Connection, pictures: Sequence[Picture]) -> None:
+    """Count these, whose parts have just been written. What turns is told once a message."""
+    if not pictures:
+        return
+    end = "SELECT ifnull(max(seq), 0) FROM change"
+    (mark,) = db.execute(end).fetchone()
+    db.executemany(
+        "INSERT OR IGNORE INTO _picture (part_id, message_id, digest, author, kind) VALUES (?, ?, ?, ?, ?)", pictures
+    )
+    if db.execute(end).fetchone() == (mark,):
+        return  # nothing has turned
     # A signature has five icons, and all five return with the same message. New messages are told as new.
     db.execute(
         "DELETE FROM change WHERE seq > ?1 AND entity = 'message' AND op = 'update' AND (seq NOT IN "
         "(SELECT min(seq) FROM change WHERE seq > ?1 AND entity = 'message' AND op = 'update' GROUP BY entity_id) "
         "OR entity_id IN (SELECT value FROM json_each(?2)))",
-        (mark, json.dumps(sorted({row[0] for row in wanted}))),
+        (mark, json.dumps(sorted({message for _, message, *_ in pictures}))),
     )
 
 

@@ -118,7 +118,7 @@ class Replacing(Transaction):
                 )
         self._parts(Batch([replace(record, parts=tuple(missing))], [message], [True]))
         self._db.executemany("DELETE FROM part WHERE id = ?", [(i,) for ids in free.values() for i, _ in ids])
-        pictures.remember(self._db, [(message, record)])
+        pictures.remember(self._db, pictures.of_message(self._db, message, record))
         drop_contents(self._db, {row[6] for row in rows})
         return True
 

@@ -241,25 +241,28 @@ class Rows:
         return tuple(Party(address, Role(role), name) for address, role, name in found if address is not None)
 
     def _parts(self, batch: Batch) -> None:
-        fresh = [(i, part) for i, record in batch.fresh() for part in record.parts]
+        fresh = [(i, part, record) for i, record in batch.fresh() for part in record.parts]
         if not fresh:
             return
-        kept = [part for _, part in fresh if part.kept]
+        kept = [part for _, part, _ in fresh if part.kept]
         large = {part.digest for part in kept if len(part.content) >= LARGE_PART}
         if large:  # written ahead of us, unless somebody took it away meanwhile with the last message that had it
             query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
             large -= {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(large)),))}
         self.keep((p.digest, p.content) for p in kept if len(p.content) < LARGE_PART or p.digest in large)
         kinds = pictures.kinds(self._db, batch.fresh())
+        next_id = self._next_id("part")
         self._db.executemany(
-            "INSERT INTO part (message_id, position, media_type, filename, content_id, size, digest, kind, danger) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO part (id, message_id, position, media_type, filename, content_id, size, digest, kind, danger) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, kind, p.danger)
-                for (i, p), kind in zip(fresh, kinds, strict=True)
+                (n, i, p.position, p.media_type, p.filename, p.content_id, len(p.content), p.digest, kind, p.danger)
+                for n, ((i, p, _), kind) in enumerate(zip(fresh, kinds, strict=True), next_id)
             ],
         )
-        pictures.remember(self._db, batch.fresh())
+        pictures.remember(
+            self._db, pictures.of_parts((n, i, p, record) for n, (i, p, record) in enumerate(fresh, next_id))
+        )
 
     def _envelopes(self, batch: Batch, ids: Sequence[int] = ()) -> None:
         """The envelope of each record, with these ids or else new ones."""
