@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -40,7 +41,7 @@ def erase(context: click.Context, address: str, leads: bool, dry_run: bool, yes:
 
     db = store(context, write=not dry_run)
     person = of.find(db, address)
-    report = _report(db, person, leads=leads)
+    report = _report(db, person, _indexed(context, of.words_of(db, person)), leads=leads)
     if not as_json:
         say(_lines(report, leads=leads))
     if dry_run:
@@ -58,7 +59,20 @@ def erase(context: click.Context, address: str, leads: bool, dry_run: bool, yes:
         say(["erased; the audit says that it was done, and not whom", *left])
 
 
-def _report(db: sqlite.Connection, person: Person, *, leads: bool) -> dict[str, Any]:
+def _indexed(context: click.Context, phrases: list[str]) -> list[int]:
+    """Where the search index finds these; nothing where there is none."""
+    from relay.store import question
+    from relay.store.opening import StoreError
+
+    try:
+        index = question.open_search(configuration(context).settings.store.path)
+    except StoreError:
+        return []
+    with contextlib.closing(index):
+        return question.mentioning(index, phrases)
+
+
+def _report(db: sqlite.Connection, person: Person, indexed: list[int], *, leads: bool) -> dict[str, Any]:
     """What goes, what stays, and where a person has to look. Without anything that a message says."""
     from relay.store import person as of
 
@@ -67,7 +81,7 @@ def _report(db: sqlite.Connection, person: Person, *, leads: bool) -> dict[str, 
         "removed": list(person.alone),
         "emptied": list(person.wrote),
         "taken_out": list(person.named),
-        "may_name": of.places(db, person),
+        "may_name": of.places(db, person, indexed),
         "leads": of.leads_of(db, person),
         "leads_erased": leads,
         "never_log": of.never_logged(db, person),
@@ -75,8 +89,10 @@ def _report(db: sqlite.Connection, person: Person, *, leads: bool) -> dict[str, 
 
 
 def _lines(report: dict[str, Any], *, leads: bool) -> list[str]:
+    from relay.attribution.directory import without_tag
     from relay.cli.terminal import neutral
     from relay.cli.words import many
+    from relay.mail.address import Address
 
     told = [
         f"addresses: {', '.join(map(neutral, report['addresses']))}",
@@ -91,6 +107,13 @@ def _lines(report: dict[str, Any], *, leads: bool) -> list[str]:
     for row in report["leads"]:
         done = "erased" if leads else "stays, it is the CRM's (--lead erases it)"
         told.append(f"lead {row['lead_id']} {neutral(row['name'] or '')}, {neutral(row['address'])}: {done}")
+    if not (report["removed"] or report["emptied"] or report["taken_out"] or report["leads"]):
+        given = Address.read(report["addresses"][0])
+        plus = given is not None and "+" in given.local_part
+        told.append(
+            "no message and no lead has this address"
+            + (f"; without its plus tag, {without_tag(given.key)}, all its forms are meant" if given and plus else "")
+        )
     told += [f"never-log has {neutral(pattern)}: stays, it keeps such mail out" for pattern in report["never_log"]]
     return told
 

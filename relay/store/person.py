@@ -216,16 +216,22 @@ def names_of(db: sqlite.Connection, person: Person) -> list[str]:
     return [name for (name,) in found if len(name.strip()) > 3]
 
 
-def places(db: sqlite.Connection, person: Person) -> list[int]:
+def words_of(db: sqlite.Connection, person: Person) -> list[str]:
+    """By what a text would name her."""
+    return [*person.addresses, *names_of(db, person)]
+
+
+def places(db: sqlite.Connection, person: Person, indexed: Iterable[int] = ()) -> list[int]:
     """Messages that stay and whose words hold her address or one of her names: those she is taken out of as a
-    party, and those of the same conversations.
+    party, those of the same conversations, and those among `indexed`, where the search index has found `words_of` her.
     """
-    words = [*person.addresses, *names_of(db, person)]
     return [
         message
         for (message,) in db.execute(
-            "SELECT o.id FROM message o JOIN message_text t ON t.message_id = o.id WHERE o.thread_id IN "
+            "SELECT o.id FROM message o JOIN message_text t ON t.message_id = o.id WHERE o.id IN "
+            "(SELECT c.id FROM message c WHERE c.thread_id IN "
             "(SELECT m.thread_id FROM message m WHERE m.id IN (SELECT value FROM json_each(?1))) "
+            "UNION SELECT value FROM json_each(?4)) "
             "AND o.id NOT IN (SELECT value FROM json_each(?2)) AND EXISTS (SELECT 1 FROM json_each(?3) w WHERE "
             "instr(lower(t.subject || ' ' || t.text || ' ' || t.quoted || ' ' || t.html || ' ' || t.note), w.value) "
             "OR EXISTS (SELECT 1 FROM _delivery_report r WHERE r.message_id = o.id AND r.address = w.value)) "
@@ -233,7 +239,8 @@ def places(db: sqlite.Connection, person: Person) -> list[int]:
             (
                 json.dumps(person.messages),
                 json.dumps((*person.alone, *person.wrote)),
-                json.dumps([w.lower() for w in words]),
+                json.dumps([word.lower() for word in words_of(db, person)]),
+                json.dumps(list(indexed)),
             ),
         )
     ]

@@ -166,6 +166,18 @@ def search(
     return [Found(*row) for row in found if row]
 
 
+def mentioning(connection: sqlite.Connection, phrases: Iterable[str]) -> list[int]:
+    """The messages in which one of these phrases stands, as far as the index can tell: at least those.
+
+    `connection` is from `open_search`.
+    """
+    match = " OR ".join(filter(None, (_quoted(phrase, exact=True) for phrase in phrases)))
+    if not match:
+        return []
+    rows = connection.execute("SELECT rowid FROM search.message_search WHERE message_search MATCH ?", (match,))
+    return [message for (message,) in rows]
+
+
 _ADDRESSES = """
 SELECT a.address, ma.display_name, count(*), max(ma.originated_at)  -- the name is of the row with the max()
   FROM json_each(?) w

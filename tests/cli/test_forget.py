@@ -90,3 +90,21 @@ def test_without_a_relay_the_command_does_it_all_and_an_older_database_learns_it
     relay.filed(*relay.send(*mails))
     assert relay.sql("SELECT count(*) FROM message") == [[0]]
     relay.verify()
+
+
+def test_erase_tells_where_others_name_the_person_wherever_it_is(relay: Relay):
+    """Not only in her own conversations: the search index knows; and an address that nobody has is told as such."""
+    mails = (
+        message("Zora Quast <zora@post.example>", "bob@example.org", subject="Hello", message_id="<1@x>"),
+        message(subject="About her", text="Write to zora@post.example, please.\n", message_id="<2@x>"),
+        message(subject="Her name", text="I have met Zora Quast.\n", message_id="<3@x>"),
+        message(subject="Another", text="Zora and Quast are two people.\n", message_id="<4@x>"),
+    )
+    relay.filed(*relay.start().send(*mails))
+    relay.stop()
+    relay.say("search", "--rebuild")
+    told = relay.say("erase", "zora@post.example", "--dry-run")
+    assert "words of others name the person: #2, #3;" in told
+    nobody = relay.say("erase", "zora+news@post.example", "--dry-run")
+    assert "no message and no lead has this address; without its plus tag, zora@post.example, all its forms" in nobody
+    assert "no message and no lead" not in told
