@@ -18,6 +18,11 @@ from relay.proof.resolver import Answer, Resolver
 FETCH = 5.0
 """Seconds for the policy of MTA-STS; RFC 8461 §3.3 lets senders wait a minute."""
 
+HURRIED = 0.25
+"""Seconds for each question once no resolver has answered the first: a dozen times [dns] timeout is two minutes, and an
+operator whose DNS is down waits for all the rest that can be said.
+"""
+
 POLICY = 64 * 1024
 """Octets of it that are read (RFC 8461 §3.3 suggests this limit)."""
 
@@ -26,12 +31,14 @@ async def examine(patient: Patient, here: Sequence[str], shown: Shown | None, me
     """All checks of names. `shown`: the certificate, as far as it could be read. `met`: is given whom we met."""
     settings = patient.settings
     hostname = settings.capture.hostname
-    found = [await _resolver(patient, server) for server in settings.dns.servers or ("",)]
-    ask = Resolver(settings.dns.servers, lifetime=settings.dns.timeout).ask
+    tried = [await _resolver(patient, server) for server in settings.dns.servers or ("",)]
+    found = [told for told, _ in tried]
+    patience = settings.dns.timeout if any(answers for _, answers in tried) else HURRIED
+    resolver = Resolver(settings.dns.servers, lifetime=patience)
+    ask = resolver.ask
     own = [await ask(hostname, kind) for kind in ("A", "AAAA")]
     found.append(names.addresses(hostname, own, here, passed_on=patient.passed_on))
     listed = [record for answer in own for record in answer.records]
-    resolver = Resolver(settings.dns.servers, lifetime=settings.dns.timeout)
     found += [names.reverse(each, hostname, await resolver.host_name(each)) for each in listed[:4]]
     for domain in zone.domains_of(settings.capture.addresses):
         found += await _names_of(patient, domain, ask)
@@ -61,7 +68,8 @@ def _verified(met: Met, why: str) -> Finding:
                    "put the whole chain behind the certificate (fullchain.pem)")  # fmt: skip
 
 
-async def _resolver(patient: Patient, server: str) -> Finding:
+async def _resolver(patient: Patient, server: str) -> tuple[Finding, bool]:
+    """(what is said of it, whether it answers)."""
     began = time.monotonic()
     try:
         resolver = Resolver((server,) if server else (), lifetime=patient.settings.dns.timeout)
@@ -69,7 +77,8 @@ async def _resolver(patient: Patient, server: str) -> Finding:
     except Exception as problem:  # noqa: BLE001  a system without any: dnspython has several ways to say so
         answer = Answer(fault=str(problem) or type(problem).__name__)
     took = time.monotonic() - began
-    return names.resolver(server or "of the system", answer, took, patient.settings.dns.timeout)
+    told = names.resolver(server or "of the system", answer, took, patient.settings.dns.timeout)
+    return told, not answer.fault
 
 
 async def _names_of(patient: Patient, domain: str, ask: Callable[[str, str], Awaitable[Answer]]) -> list[Finding]:
@@ -110,8 +119,7 @@ async def published(patient: Patient, domains: Sequence[str]) -> dict[str, bool]
     resolver = Resolver(patient.settings.dns.servers, lifetime=patient.settings.dns.timeout)
 
     async def one(domain: str) -> tuple[str, bool | None]:
-        answers = [await resolver.ask(domain, "TXT")]
-        answers += [await resolver.ask(name, "TXT") for name in dmarc_records.names(domain)]
+        answers = await asyncio.gather(*(resolver.ask(name, "TXT") for name in (domain, *dmarc_records.names(domain))))
         texts = [text.lower() for answer in answers for text in answer.records]
         if any(text.startswith(("v=spf1", "v=dmarc1")) for text in texts):
             return domain, True
