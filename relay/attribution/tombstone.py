@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from relay.attribution.likeness import RECIPIENTS, is_forwarded
 from relay.attribution.record import Record
 
 FORGOTTEN = "forgotten"
@@ -37,12 +38,17 @@ WORDS = 4 * 1024
 TELLING = 40
 """Letters and digits from which words alone tell that a mail with a Message-ID is one that had lost its own."""
 
+NAMED = 50
+"""Recipients by each of whom a forward is known; a mail to more people is no secret."""
+
 _NO_LETTER = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Buried:
-    """What is known of a message at the moment in which it is taken back. `author`: the key of its address, or ''."""
+    """What is known of a message at the moment in which it is taken back. `author`: the key of its address, or '';
+    `recipients`: those of To, Cc and Bcc.
+    """
 
     message_id: str | None
     author: str
@@ -50,6 +56,7 @@ class Buried:
     fingerprint: str
     originated_at: datetime
     words: str
+    recipients: tuple[str, ...] = ()
 
 
 def marks_kept(key: bytes, buried: Buried, digests: Iterable[str] = ()) -> frozenset[str]:
@@ -64,6 +71,7 @@ def marks_kept(key: bytes, buried: Buried, digests: Iterable[str] = ()) -> froze
         kind = "words-named" if buried.message_id else "words-nameless"
         days = (str(_bucket(buried.originated_at, DAY) + step) for step in near)
         found |= {_mark(key, kind, buried.author, buried.base_subject, words, day) for day in days}
+    found |= {_mark(key, *trait) for trait in _as_forwarded(buried)}
     return frozenset(found)
 
 
@@ -76,6 +84,7 @@ def marks_asked(key: bytes, record: Record, digest: str = "") -> frozenset[str]:
     buried = Buried(
         record.message_id, author, record.base_subject, record.fingerprint, record.originated_at,
         record.text or record.quoted,
+        tuple(party.address.key for party in record.parties if party.role in RECIPIENTS),
     )  # fmt: skip
     found |= {_mark(key, *trait) for trait in _traits(buried, (0,))}
     words = _folded(buried.words)
@@ -84,6 +93,8 @@ def marks_asked(key: bytes, record: Record, digest: str = "") -> frozenset[str]:
         found.add(_mark(key, "words-named", author, buried.base_subject, words, day))
     if len(words) >= TELLING or (words and not record.message_id):
         found.add(_mark(key, "words-nameless", author, buried.base_subject, words, day))
+    if is_forwarded(record) and record.date_source != "received":
+        found |= {_mark(key, *trait) for trait in _as_forwarded(buried)}
     return frozenset(found)
 
 
@@ -99,6 +110,15 @@ def _traits(buried: Buried, near: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
         return
     yield "id+text", buried.message_id, buried.author, buried.fingerprint
     yield from (("id+subject", buried.message_id, buried.author, buried.base_subject, time) for time in times)
+
+
+def _as_forwarded(buried: Buried) -> Iterator[tuple[str, ...]]:
+    """What the header that a forward copies into its text still tells of its original, whatever is left of the words:
+    author, subject, minute, and a recipient.
+    """
+    minute = str(_bucket(buried.originated_at, 60))
+    for recipient in sorted(buried.recipients)[:NAMED] if buried.author else ():
+        yield "forwarded", buried.author, buried.base_subject, minute, recipient
 
 
 def _bucket(moment: datetime, seconds: int) -> int:

@@ -103,7 +103,13 @@ def bury(db: sqlite.Connection, message: int, digests: Iterable[str] = ()) -> No
     if row is None:
         return
     message_id, author, base_subject, fingerprint, at, words = row
-    buried = Buried(message_id, author, base_subject, fingerprint, datetime.fromisoformat(at), words)
+    recipients = db.execute(
+        "SELECT a.address FROM message_address ma JOIN address a ON a.id = ma.address_id"
+        " WHERE ma.message_id = ? AND ma.role IN ('to', 'cc', 'bcc')",
+        (message,),
+    )
+    to = tuple(address for (address,) in recipients)
+    buried = Buried(message_id, author, base_subject, fingerprint, datetime.fromisoformat(at), words, to)
     if message_id:  # an answer to it misses nothing
         db.execute(
             "DELETE FROM _answer WHERE internet_message_id = ?1 AND message_id IN "

@@ -76,6 +76,17 @@ def test_nothing_of_it_is_left_in_the_database(room: Room):
 COPY = {"from_": PRIVATE["from_"], "to": PRIVATE["to"], "subject": PRIVATE["subject"], "text": PRIVATE["text"]}
 
 
+def forwarded(at: str, words: str, to: str = "Bob Baker <bob@example.org>") -> bytes:
+    """A colleague forwards the private mail, or one like it, in the text."""
+    return message(
+        to=CAPTURE,
+        subject=f"Fwd: {PRIVATE['subject']}",
+        message_id="<f@example.org>",
+        text="---------- Forwarded message ---------\nFrom: Zacharias Quastenflosser <zacharias@privatpost.example>\n"
+        f"Date: Mon, 2 Mar 2026 at {at}\nSubject: {PRIVATE['subject']}\nTo: {to}\n\n{words}",
+    )
+
+
 @pytest.mark.parametrize(
     "again",
     [
@@ -85,16 +96,10 @@ COPY = {"from_": PRIVATE["from_"], "to": PRIVATE["to"], "subject": PRIVATE["subj
         message(
             to=CAPTURE, subject="Fwd: private", text="", message_id="<w@example.org>", forward=[message(**PRIVATE)]
         ),
-        message(
-            to=CAPTURE,
-            subject=f"Fwd: {PRIVATE['subject']}",
-            message_id="<f@example.org>",
-            text="---------- Forwarded message ---------\nFrom: Zacharias Quastenflosser <zacharias@privatpost.example>\n"
-            f"Date: Mon, 2 Mar 2026 at 11:15\nSubject: {PRIVATE['subject']}\nTo: Bob Baker <bob@example.org>\n\n"
-            f"Lieber Bob,\n{SECRET} im Anhang.\n",
-        ),
+        forwarded("11:15", f"Lieber Bob,\n{SECRET} im Anhang.\n"),
+        forwarded("10:15", f"{SECRET[:12]} [...]\n"),
     ],
-    ids=["retry", "copy", "footer", "attached", "inline"],
+    ids=["retry", "copy", "footer", "attached", "inline", "inline, its words cut"],
 )
 def test_whatever_brings_it_again_is_dropped_and_erased(room: Room, again: bytes):
     [vault_id] = room.file(message(**PRIVATE))
@@ -123,6 +128,22 @@ def test_another_mail_is_not_taken_for_it(room: Room, other: dict[str, object]):
     room.file(message(**PRIVATE))
     forget(room, 1)
     room.file(message(**other))
+    assert room.rows("SELECT count(*) FROM message") == [(1,)]
+    room.verify()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        forwarded("10:40", "Noch etwas: bis morgen!\n"),
+        forwarded("10:15", "Noch etwas: bis morgen!\n", to="Kim Lee <kim@example.org>"),
+    ],
+    ids=["the next one of the conversation", "one to somebody else in the same minute"],
+)
+def test_a_forward_of_another_mail_is_not_taken_for_it(room: Room, other: bytes):
+    room.file(message(**PRIVATE))
+    forget(room, 1)
+    room.file(other)
     assert room.rows("SELECT count(*) FROM message") == [(1,)]
     room.verify()
 
