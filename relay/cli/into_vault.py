@@ -74,4 +74,5 @@ def _envelope(settings: Settings, sender: str, recipients: Sequence[str]) -> tup
     if not paths:
         raise DeferredError("".join(refused).removeprefix("; "))
     client = Client(f"unix:uid={os.getuid()},pid={os.getpid()}", "deliver")
-    return Envelope(mail.path, tuple(paths), client, datetime.now(UTC), admission.BY_DELIVER.reason), "".join(refused)
+    sent_by = None if mail.path is None else personal.shown(mail.path, directory)
+    return Envelope(sent_by, tuple(paths), client, datetime.now(UTC), admission.BY_DELIVER.reason), "".join(refused)

@@ -220,6 +220,19 @@ def test_into_the_vault_the_same_rules_hold(relay):
     deferred(deliver(relay, *WORDS, octets=b""), "no message")
 
 
+def test_a_personal_address_as_the_sender_is_kept_by_neither_way(relay):
+    token = "abcdefghijklmnopqrstuvwxyz"
+    words = ("--sender", f"crm+me-{token}@crm.example.org", "--recipient", CAPTURE)
+    relay.start().stop()
+    assert deliver(relay, *words, octets=message())[0] == 0
+    relay.start()
+    assert deliver(relay, *words, octets=message())[0] == 0
+    relay.until("SELECT count(*) = 2 FROM envelope")
+    assert relay.sql("SELECT DISTINCT reverse_path FROM envelope") == [["crm+me-...@crm.example.org"]]
+    for kept in (*relay.vault.rglob("*"), *relay.database.parent.rglob("*")):
+        assert not kept.is_file() or token.encode() not in kept.read_bytes(), kept
+
+
 def test_a_running_daemon_without_lmtp_keeps_its_vault_and_the_line_says_what_to_do(tmp_path):
     relay = Relay(tmp_path / "relay").start()
     try:
