@@ -117,9 +117,14 @@ class Checkpointer:
         if self._external:
             return
         with contextlib.suppress(sqlite.Error):  # busy, or worse: the next look tries again
-            _release(keeper)
+            with (
+                self._turn
+            ):  # a mark at the end of the log: all before it can be moved, and still nobody begins it anew
+                _release(keeper)
+                self._hold(keeper)
             folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             with self._turn:
+                _release(keeper)
                 folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 # Nothing or next to nothing is left for the moment in which this holds the write lock.
                 asked = self._asked
