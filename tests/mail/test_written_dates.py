@@ -52,7 +52,25 @@ READ = [
     ("pt", "qua., 27 de out. de 2021 às 09:31", "2021-10-27 09:31"),
     ("es", "27 de octubre de 2021, 9:31:00 p. m. CEST", "2021-10-27 19:31"),
     ("en", "Wed, Oct 27, 2021 at 9:31 AM", "2021-10-27 09:31"),
-    ("en", "03/04/2021 9:31 PM", "2021-03-04 21:31"),
+    # Days of the week that are called like months
+    ("es", "mar. 26 oct. 2021 9:31", "2021-10-26 09:31"),
+    ("it", "mar 26 ott 2021, 09:31", "2021-10-26 09:31"),
+    ("ro", "mar., 26.10.2021, 09:31", "2021-10-26 09:31"),
+    ("fr", "mar. 26/10/2021 09:31", "2021-10-26 09:31"),
+    ("fr", "mar. 26 mars 2021 09:31", "2021-03-26 09:31"),
+    ("gl", "Mar, 26 de out. de 2021 ás 09:31", "2021-10-26 09:31"),
+    ("fil", "Mar, Ene 5, 2021, 9:31 AM", "2021-01-05 09:31"),
+    ("lv", "2021. gada 27. oktobris 09:31", "2021-10-27 09:31"),
+    ("en", "Wed Oct 27 09:31:00 CEST 2021", "2021-10-27 07:31"),
+    # Labels in English, the date in the user's language
+    ("en", "2021년 10월 27일 (수) 오후 9:31", "2021-10-27 21:31"),
+    ("en", "الأربعاء، ٢٧ أكتوبر ٢٠٢١ ٩:٣١ م", "2021-10-27 21:31"),
+    ("en", "Rab, 27 Okt 2021 9:31 PTG", "2021-10-27 21:31"),
+    ("en", "mar, 26 de oct de 2021 9:31 p. m.", "2021-10-26 21:31"),
+    ("fr", "27 oct. 2021 9:31 p. m.", "2021-10-27 21:31"),
+    ("vi", "lúc 09:31 Chủ Nhật, 3 tháng 1, 2021", "2021-01-03 09:31"),
+    ("mn", "2021 оны аравдугаар сарын 27, лхагва гараг 09:31", "2021-10-27 09:31"),
+    ("ne", "२०२१ अक्टोबर २७: ०९:३१:००", "2021-10-27 09:31"),
     ("en", "27-Oct-2021 09:31", "2021-10-27 09:31"),
     ("en", "27/10/21 09:31", "2021-10-27 09:31"),
     ("en", "27-Oct-21 9:31 AM", "2021-10-27 09:31"),
@@ -99,10 +117,30 @@ def test_a_date_is_read_in_its_language(language, text, moment):
         ("fa", "31 مهر 1400 9:31"),
         ("de", "27. Oktober 2021 25:31"),
         ("de", "gestern um 9:31"),
+        ("th", "1/2/64 09:31"),  # the Buddhist 2564
+        ("", "21/1/12 09:31"),  # in Basque and Korean the year comes first
+        ("en", "Tor 26 xyzember 2021 09:31"),
+        ("en", "mar 26 xyzember 2021 09:31"),  # what stands between day and year is the month, not "mar"
+        ("en", "27 Oct 2021 9:31 du"),  # a Hungarian afternoon
     ],
 )
 def test_what_is_not_certain_in_its_language_is_no_date(language, text):
     assert written_date.read(text, language=language) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "moment"),
+    [
+        (-300, "03/04/2021 9:31 PM", "2021-03-05 02:31"),
+        (600, "03/04/2021 9:31 PM", None),  # Australians write the day first
+        (330, "03/04/2021 9:31 PM", None),
+        (600, "27/04/2021 9:31 PM", "2021-04-27 11:31"),
+        (600, "03/04/2021 9:31 PM (GMT-05:00)", "2021-03-05 02:31"),
+    ],
+)
+def test_only_in_the_americas_is_the_month_first_where_the_clock_has_am_or_pm(zone, text, moment):
+    got = written_date.read(text, timezone(timedelta(minutes=zone)), "en")
+    assert (got and f"{got.at:%Y-%m-%d %H:%M}") == moment
 
 
 @pytest.mark.parametrize(

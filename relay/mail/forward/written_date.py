@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from unicodedata import decimal
 
+from relay.mail.forward import written_month
 from relay.mail.forward.calendars import from_east_asian, from_jalali
-from relay.mail.labels import BY_CODE, ENGLISH, LANGUAGES, MARKS, MONTHS, ZONES, Language, key, month_key
+from relay.mail.labels import BY_CODE, ENGLISH, LANGUAGES, MARKS, ZONES, Language, key
 
 MAX_LENGTH = 160
 """A written date is short; what is longer is something else."""
 
 _CLOCKS = (  # hour, minute, second; in order of trial
+    re.compile(r"(?<![\d:+−])(?<![\s\dTCZ(]-)(\d{1,2})[:٫](\d{2})(?:[:.](\d{2}))?(?!\d)"),
     re.compile(r"(?<![\d:+−])(?<![\s\dTCZ(]-)(\d{1,2})\s?[:٫]\s?(\d{2})(?:[:.](\d{2}))?(?!\d)"),
     re.compile(r"(?<!\d)(\d{1,2})\s?[時时點点시]\s?(?:(\d{1,2})\s?[分분]?)?(?:\s?(\d{1,2})\s?[秒초])?"),
     re.compile(r"(?<!\d)(\d{1,2})\s?h\s?(\d{2})(?:\s?(?:m|min|:)\s?(\d{2}))?(?!\d)", re.IGNORECASE),
@@ -31,8 +33,7 @@ _FRACTION = re.compile(r"\A[.,]\d{1,9}")
 _OFFSET = re.compile(r"(?:\b(?:GMT|UTC|Z))?\s?([+\-−])(\d{1,2}):?(\d{2})?(?![\d-])", re.IGNORECASE)
 _ZONE_BEFORE = re.compile(r"(?:GMT|UTC)[+\-−]\d{1,2}(?::\d\d)?(?=\s?\D{0,4}$)")  # Apple: 2021年10月27日 GMT+8 09:31:12
 _FIELD_ZONE = re.compile(r"([+-])(\d{2})(\d{2})\b")
-_FIGURES = re.compile(r"(\d+)")
-_MARKS = re.compile(r"[,;()/\"'،]+")
+_AM_PM = re.compile(r"[\s,]*([ap]) ?m(?![a-z])")
 _SHORT_YEAR = re.compile(r"(?<!\d)\d{1,2}-[^\W\d]{3,9}-(\d\d)(?!\d)")  # 27-Oct-21
 _NUMERIC = re.compile(r"(?<!\d)(\d{1,4})\s?([/.-])\s?(\d{1,2})\s?\2\s?(\d{1,4})(?!\d)")
 
@@ -53,6 +54,8 @@ _SEVERAL: Mapping[str, Mapping[int, tzinfo]] = {
     }.items()
 }
 """Abbreviations with several meanings: offset of who forwarded -> offset meant, in minutes east of UTC."""
+
+_ANY_ZONE: Mapping[str, object] = {**ZONES, **_ZONES, **_SEVERAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def read(text: str, zone: tzinfo = UTC, language: str = "") -> WrittenDate | Non
     if clock[3]:
         tail = _FRACTION.sub("", tail)
     half = _half(head, tail, spoken)
+    if half is None:
+        return None
     hour, minute, second = int(clock[1]), int(clock[2] or 0), int(clock[3] or 0)
     if half == "pm" and hour < 12:
         hour += 12
@@ -87,11 +92,11 @@ def read(text: str, zone: tzinfo = UTC, language: str = "") -> WrittenDate | Non
         hour = 0
     elif half == "am" and hour > 12:
         return None
-    day = _day(f"{head} ; {tail}", spoken, american=half != "" and spoken in (None, ENGLISH))
-    if day is None:
-        return None
     before = _ZONE_BEFORE.search(head)
     named = _zone(tail, spoken) or (_zone(before[0], spoken) if before is not None else None)
+    day = _day(f"{head} ; {tail}", spoken, american=half != "" and spoken is ENGLISH and _is_american(named or zone))
+    if day is None:
+        return None
     try:
         local = datetime(*day, hour, minute, min(second, 59), tzinfo=named or zone)
         if named is None and (several := _several(tail)) is not None:
@@ -130,26 +135,57 @@ def _is_clock(match: re.Match[str]) -> bool:
     return int(match[1]) <= 24 and int(match[2] or 0) < 60 and int(match[3] or 0) <= 60
 
 
-def _half(head: str, tail: str, language: Language | None) -> str:
-    """'am' or 'pm' as told by the words right before or behind the clock, '' when none is there."""
+def _half(head: str, tail: str, language: Language | None) -> str | None:
+    """'am' or 'pm' as told by the words right before or behind the clock, '' when none is there, None when unsure."""
     before, after = key(head[-24:]).replace(".", ""), key(tail[:24]).replace(".", "")
-    languages = [ENGLISH] if language is None else [language, ENGLISH]
-    if language is None and not (head + tail).isascii():
-        languages += LANGUAGES[1:]
-    for one in languages:
-        foreign = language is None and one is not ENGLISH
-        for half, words in (("am", one.am), ("pm", one.pm)):
-            for word in words:
-                if foreign and word[0] < "\u0370":
-                    continue  # in Latin letters these words are too short to be sure of the language
-                for bare in (word, word.replace(" ", "")):
-                    if _whole_start(after, bare) or (one is not ENGLISH and _whole_end(before, bare)):
-                        return half
+    apart = _AM_PM.match(after)
+    if apart is not None:
+        return f"{apart[1]}m"
+    if language is not None and language is not ENGLISH:
+        return _half_in(language, before, after)
+    # Labels are English, or in several languages, and the date in the user's. The words of other scripts are certain;
+    # in Latin letters those of one language are common words of others ("de" is a Hungarian morning).
+    for one in () if (head + tail).isascii() else LANGUAGES:
+        half = _half_in(one, before, after, from_letter="\u0370")
+        if half:
+            return half
+    word = after.split(" ", 1)[0].strip(",;()")
+    return _LATIN_HALVES.get(word, "") if word else ""
+
+
+def _half_in(language: Language, before: str, after: str, from_letter: str = "") -> str:
+    for half, words in (("am", language.am), ("pm", language.pm)):
+        for word in words:
+            if word[:1] < from_letter:
+                continue
+            for bare in (word, word.replace(" ", "")):
+                if _whole_start(after, bare) or _whole_end(before, bare):
+                    return half
     return ""
 
 
+def _latin_halves() -> dict[str, str | None]:
+    """Words for morning and afternoon in Latin letters: what all languages that have one mean by it, else None.
+
+    Short ones are too common in other languages to be sure.
+    """
+    found: dict[str, str | None] = {}
+    for language in LANGUAGES:
+        for half, words in (("am", language.am), ("pm", language.pm)):
+            for word in words:
+                if word[:1] < "\u0370" and " " not in word:
+                    found[word] = half if len(word) > 2 and found.get(word, half) == half else None
+    return found
+
+
+_LATIN_HALVES = _latin_halves()
+
+
 def _whole_start(text: str, word: str) -> bool:
-    return text.startswith(word) and not (text[len(word) : len(word) + 1].isalpha() and word[-1] < "\u2e80")
+    behind = text[len(word) : len(word) + 1]
+    if word.isascii() and behind > "\u0370" and not "\u1e00" <= behind < "\u2000":  # Telugu: 9:31 PMకి
+        return text.startswith(word)
+    return text.startswith(word) and not (behind.isalpha() and word[-1] < "\u2e80")
 
 
 def _whole_end(text: str, word: str) -> bool:
@@ -161,7 +197,10 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
     day = from_east_asian(text)
     if day is not None:
         return day
-    named = _month_named(text, language)
+    match = _NUMERIC.search(text)
+    in_figures = match is not None and (len(match[1]) == 4 or len(match[4]) in (2, 4))
+    # Where the date is in figures, a word that names a month is the day of the week: "mar 26/10/2021".
+    named = None if in_figures else written_month.read(text, language, zones=_ANY_ZONE)
     if named is not None:
         month, numbers, jalali = named
         years = [number for number in numbers if len(number) == 4]
@@ -172,7 +211,6 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
         if not years or not days:
             return None
         return _common(int(years[0]), month, int(days[0]), language, jalali=jalali)
-    match = _NUMERIC.search(text)
     if match is None:
         return None
     first, middle, last = int(match[1]), int(match[3]), int(match[4])
@@ -182,6 +220,8 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
         return None
     year = last if len(match[4]) == 4 else 2000 + last
     order = language.order if language is not None else "unknown"
+    if year != last and (language is None or language.code == "th"):
+        return None  # 21/1/12 may begin with the year, and a Thai 64 is 2564
     if match[2] == "." and order != "ymd":  # points are written day first nearly everywhere
         order = "dmy"
     if order == "ymd" and len(match[4]) == 2:
@@ -193,23 +233,6 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
     if order == "dmy":
         return _common(year, middle, first, language)
     return _common(year, first, middle, language) if order == "mdy" else None
-
-
-def _month_named(text: str, language: Language | None) -> tuple[int, list[str], bool] | None:
-    """(month, the figures beside it, whether it is one of the Persian calendar) when a month is named."""
-    words = _FIGURES.sub(r" \1 ", _MARKS.sub(" ", month_key(text))).split()
-    tables = [(MONTHS, False)] if language is None else [(language.months, False), (language.jalali, True)]
-    if language is not None:  # labels are English in many a client whose dates are not
-        tables += [(ENGLISH.months, False), (MONTHS, False)]
-    for table, jalali in tables:
-        for count in (3, 2, 1):
-            for at in range(len(words) - count + 1):
-                month = table.get(" ".join(words[at : at + count]))
-                if month is not None:
-                    # The day is the figure next to the month: Vietnamese numbers days of the week, "Th 4, 27 thg 10".
-                    rest = words[:at][::-1] + words[at + count :]
-                    return month, [word for word in rest if word.isdecimal()], jalali
-    return None
 
 
 def _common(
@@ -240,6 +263,12 @@ def _zone(text: str, language: Language | None) -> tzinfo | None:
             if minutes_east is not None:
                 return timezone(timedelta(minutes=minutes_east))
     return None
+
+
+def _is_american(zone: tzinfo) -> bool:
+    """Is it a zone of the Americas? Only there "AM" behind 03/04 means March: Australians and Indians write so too."""
+    offset = zone.utcoffset(datetime(2021, 7, 1, tzinfo=UTC))
+    return offset is not None and offset <= timedelta(hours=-3)
 
 
 def _several(text: str) -> Mapping[int, tzinfo] | None:
