@@ -15,6 +15,11 @@ from relay.config.settings import Limits
 
 MINUTE = 60.0
 
+STRANGERS = 0.75
+"""Share of our descriptors that strangers may hold, where that is less than [limits] connections: the rest is left for
+clients with full trust.
+"""
+
 REMEMBERED = 50_000
 """Client networks counted in one minute. IPv6 has more /64 than we have memory: beyond that counting starts over."""
 
@@ -50,7 +55,7 @@ class Gate:
         limits = self._limits
         if self.open > self._ceiling:
             return "no-descriptors"
-        if self._strangers > limits.connections:
+        if self._strangers > self._most:
             return "connections"
         if limits.connections_per_client and self._here[network] > limits.connections_per_client:
             return "connections-per-client"
@@ -70,7 +75,12 @@ class Gate:
 
     def crowded(self, share: float) -> bool:
         """Do strangers hold more than this share of the connections they may have?"""
-        return self._strangers > share * self._limits.connections
+        return self._strangers > share * self._most
+
+    @property
+    def _most(self) -> int:
+        """Connections that strangers may have."""
+        return min(self._limits.connections, int(self._ceiling * STRANGERS))
 
 
 def client_network(address: str) -> str:

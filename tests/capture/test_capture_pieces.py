@@ -173,6 +173,15 @@ def test_the_budget_serves_in_order_and_never_gives_more_than_it_has():
     assert budget.reserved == 100, "a wish above the whole counts as the whole"
 
 
+def test_where_descriptors_are_few_strangers_leave_some_to_trusted_clients_and_are_a_crowd_sooner():
+    gate = Gate(Limits(connections=512, connections_per_client=0, new_connections_per_minute=0), ceiling=40)
+    assert [gate.enter(f"192.0.2.{n}", 0.0, trusted=False) for n in range(40)] == [""] * 30 + ["connections"] * 10
+    for n in range(30, 40):
+        gate.leave(f"192.0.2.{n}", trusted=False)
+    assert gate.crowded(0.8)
+    assert [gate.enter("198.51.100.1", 0.0, trusted=True) for _ in range(11)] == [""] * 10 + ["no-descriptors"]
+
+
 def test_the_gate_counts_by_network_and_forgets():
     gate = Gate(Limits(connections=3, connections_per_client=2, new_connections_per_minute=0), ceiling=5)
     assert gate.enter("192.0.2.1", 0, trusted=False) == ""
