@@ -30,11 +30,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a tag names: lead.id (None: nothing that is there), deal.id, and the lead's organization ('' for none)."""
+    """What a tag names: lead.id (None: nothing that is there), deal.id, and the lead's organization ('' for none).
+
+    `awaited`: the lead of its deal where that one is not there (yet).
+    """
 
     lead: int | None
     deal: int | None = None
     organization: str = ""
+    awaited: int | None = None
 
 
 def judge(tags: Sequence[Named], parties: Mapping[int, str]) -> list[State]:

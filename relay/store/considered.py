@@ -18,7 +18,8 @@ FEW = 20
 """Rows of any kind that are told."""
 
 _TAGS = """
-SELECT t.source, t.kind, t.value, t.state, t.lead_id, l.name AS lead_name
+SELECT t.source, t.kind, t.value, t.state, CASE t.state WHEN 'unknown' THEN NULL ELSE t.lead_id END AS lead_id,
+       l.name AS lead_name
   FROM _message_tag t LEFT JOIN lead l ON l.id = t.lead_id
  WHERE t.message_id = ? ORDER BY t.id LIMIT ?
 """

@@ -298,6 +298,7 @@ def _sweep(connection: sqlite.Connection, leads: Iterable[int]) -> list[int]:
             if rows <= 0:
                 break
             connection.execute("DELETE FROM _deleted_lead WHERE lead_id = ?", (lead,))
+            tagging.lead_gone(connection, lead)
         done.append(lead)
     return done
 

@@ -40,12 +40,14 @@ SELECT e.message_id, e.lead_id, e.verdict, e.reason, e.deal_id
   FROM json_each(?) w CROSS JOIN explicit_attribution e ON e.message_id = w.value
 """
 
-# Disputed tags that a lead has to do with: by its own name, or as a party of the message.
+# Disputed tags that a lead has to do with: by its own name, as a party of the message, or in the place of one that is
+# no more.
 _OF_LEADS = """
 SELECT d.message_id FROM json_each(?1) w CROSS JOIN _disputed_tag d ON d.lead_id = w.value
 UNION
 SELECT d.message_id FROM _disputed_tag d
- WHERE EXISTS (SELECT 1 FROM lead_message lm
+ WHERE NOT EXISTS (SELECT 1 FROM lead l WHERE l.id = d.lead_id)
+    OR EXISTS (SELECT 1 FROM lead_message lm
                 WHERE lm.message_id = d.message_id AND lm.lead_id IN (SELECT value FROM json_each(?1)))
 """
 
@@ -123,6 +125,12 @@ def later(connection: sqlite.Connection, messages: Collection[int]) -> None:
         "WHERE t.kind <> 'unknown'"
     )
     look_again(connection, [message for (message,) in connection.execute(query, (json.dumps(list(messages)),))])
+
+
+def lead_gone(connection: sqlite.Connection, lead: int) -> None:
+    """Queue the disputed tags that name this lead, which is no more: they name nothing now."""
+    found = connection.execute("SELECT DISTINCT message_id FROM _disputed_tag WHERE lead_id = ?", (lead,)).fetchall()
+    look_again(connection, [message for (message,) in found])
 
 
 def due(connection: sqlite.Connection) -> bool:
@@ -208,8 +216,11 @@ def _judge(
                 "INSERT INTO explicit_attribution (message_id, lead_id, deal_id, reason) VALUES (?, ?, ?, ?)",
                 (message, lead, means.deal, tag.reason),
             )
-        if (becomes, lead) != (tag.state, tag.lead):
-            connection.execute("UPDATE _message_tag SET state = ?, lead_id = ? WHERE id = ?", (becomes, lead, tag.id))
+        named_lead = means.awaited if lead is None else lead  # when that one comes, a trigger asks for another look
+        if (becomes, named_lead) != (tag.state, tag.lead):
+            connection.execute(
+                "UPDATE _message_tag SET state = ?, lead_id = ? WHERE id = ?", (becomes, named_lead, tag.id)
+            )
 
 
 def _narrow(
@@ -255,7 +266,7 @@ def resolve(connection: sqlite.Connection, kind: str, value: str) -> Named:
     number, lead = rows[0]
     found = _last(connection, lead)
     if found is None:
-        return Named(None)
+        return Named(None, awaited=lead)
     return Named(found[0], number if table == "deal" else None, found[1] or "")
 
 

@@ -73,6 +73,31 @@ def test_an_unknown_tag_is_applied_when_what_it_names_comes_tomorrow(mailroom: M
     assert defects(anna, message) == []
 
 
+def test_a_deal_that_a_crm_writes_before_its_lead_is_found_when_the_lead_comes(
+    mailroom: Mailroom, anna: Stranger
+) -> None:
+    anna("INSERT INTO deal (id, lead_id) VALUES (5, 9)")
+    message = mailroom.message("new@z.example", "rep@own.example", tags=["deal-5"])
+    assert defects(anna, message) == ["unknown-tag"]
+    anna("INSERT INTO lead (id, name) VALUES (9, 'Dora')")
+    mailroom.settle()
+    assert leads(anna, message) == [[9, 5, "address-tag"]]
+    assert defects(anna, message) == []
+
+
+@pytest.mark.usefixtures("no_grace")
+@pytest.mark.parametrize(
+    "gone", ["DELETE FROM lead WHERE id = 1", "REPLACE INTO lead (id, external_id) VALUES (9, 'A1')"]
+)
+def test_a_disputed_tag_of_a_lead_that_is_gone_names_nothing(mailroom: Mailroom, anna: Stranger, gone: str) -> None:
+    message = mailroom.message("bob@y.example", "rep@own.example", tags=["lead-1"])
+    assert defects(anna, message) == ["tag-disagrees"]
+    anna(gone)
+    mailroom.settle()
+    assert defects(anna, message) == ["unknown-tag"]
+    assert anna("SELECT count(*) FROM disputed_tag") == [[0]]
+
+
 def test_a_disputed_tag_is_applied_when_its_lead_becomes_a_party_or_one_of_the_organization(
     mailroom: Mailroom, anna: Stranger
 ) -> None:
