@@ -106,6 +106,8 @@ def _about(found: Row) -> list[str]:
 
 def _parties(found: Row) -> list[str]:
     sentences = []
+    if found.get("author_name") and not found.get("author_address"):
+        sentences.append(f"{neutral(found['author_name'])} wrote it: a name without an address, and none is guessed.")
     without_tag = {each["address"] for each in found["held_by"] if each["rank"]}
     for party in found["parties"][:PARTIES]:
         leads = ", ".join(named(lead["name"], lead["id"], "lead") for lead in party["leads"])

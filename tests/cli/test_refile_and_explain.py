@@ -189,6 +189,24 @@ def test_explain_answers_programs_without_any_body(filed: Relay) -> None:
         assert f"`{key}`" in page, key
 
 
+def test_explain_tells_the_name_of_a_sender_without_address_and_how_sure_the_order_of_rows_is(filed: Relay) -> None:
+    named = (
+        "From: Max Moor\nSent: Wednesday, October 27, 2021 9:31 AM\nTo: <bob@example.org>\nSubject: Question 2\n\nhi\n"
+    )
+    rows = "Xfrom: Max <max@x.example>\nXsent: 27.10.2021 09:31\nXto: <bob@example.org>\nXsubj: Question 3\n\nhi\n"
+    filed.start()
+    ids = filed.send(
+        message(to=CAPTURE, subject="FW: Question 2", text=named, message_id="<31@example.org>"),
+        message(to=CAPTURE, subject="FW: Question 3", text=rows, message_id="<32@example.org>"),
+    )
+    filed.filed(*ids)
+    told = " ".join(filed.say("explain", ids[0]).split())
+    assert "Max Moor wrote it: a name without an address, and none is guessed." in told
+    told = " ".join(filed.say("explain", ids[1]).split())
+    assert "their order told who wrote: likely" in told
+    assert "max@x.example wrote it" in told
+
+
 def test_explain_tells_the_deal_its_candidates_and_what_a_tag_asked_for(filed: Relay) -> None:
     filed.start()
     filed.sql(
