@@ -8,9 +8,10 @@ begin and end is `mime`'s, what fields mean is `mailbox`'s, `date`'s and their n
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from urllib.parse import unquote
 
 from relay.mail import charset, date, flowed, inline, mailbox, mime, transfer
@@ -210,12 +211,26 @@ def with_references(html: str | None, parts: Sequence[Part]) -> tuple[Part, ...]
     if not html or not any(part.content_id for part in parts):
         return tuple(parts)
     named: set[str] = set()
-    for count, found in enumerate(_CID.finditer(html)):
-        if count >= MAX_CIDS:
-            break
-        named.add(found[1].lower())
-        named.add(unquote(found[1]).lower())
+    for url in _cids(html):
+        named.add(url.lower())
+        named.add(unquote(url).lower())
     return tuple(
         replace(part, referenced=True) if part.content_id and part.content_id.lower() in named else part
         for part in parts
     )
+
+
+def _cids(html: str) -> Iterator[str]:
+    """What stands behind each `cid:` of the HTML, up to `MAX_CIDS`."""
+    lower = html.lower()
+    if len(lower) != len(html):  # a letter whose small form is two: no place in one is the same place in the other
+        yield from (found[1] for found in islice(_CID.finditer(html), MAX_CIDS))
+        return
+    at = lower.find("cid:")  # a tenth of the cost of looking for it in any case with a pattern
+    for _ in range(MAX_CIDS):
+        if at < 0:
+            return
+        found = _CID.match(html, at)
+        if found is not None:
+            yield found[1]
+        at = lower.find("cid:", at + 4 if found is None else found.end())

@@ -30,14 +30,15 @@ def kinds(db: sqlite.Connection, fresh: Iterable[tuple[int, Record]]) -> list[st
     parts = [(part, record.author.key if record.author else "") for _, record in fresh for part in record.parts]
     # An attachment that turns changes the count of its message: left to the triggers.
     pairs = {(p.digest, author) for p, author in parts if author and p.may_return and p.kind is PartKind.INLINE}
+    asked = list(pairs)
     logos: set[tuple[str, str]] = set()
-    if pairs:
+    if asked:
         known = db.execute(
-            "SELECT w.value ->> 0, w.value ->> 1 FROM json_each(?) w WHERE (SELECT count(*) FROM (SELECT DISTINCT "
-            "x.message_id FROM _picture x WHERE x.digest = w.value ->> 0 AND x.author = w.value ->> 1 LIMIT 3)) = 3",
-            (json.dumps(sorted(pairs)),),
+            "SELECT w.key FROM json_each(?) w WHERE (SELECT count(*) FROM (SELECT DISTINCT x.message_id "
+            "FROM _picture x WHERE x.digest = w.value ->> 0 AND x.author = w.value ->> 1 LIMIT 3)) = 3",
+            (json.dumps(asked),),
         )
-        logos = set(known.fetchall()) & pairs
+        logos = {asked[at] for (at,) in known}
     return [
         (
             PartKind.SIGNATURE if (p.digest, author) in logos and p.may_return and p.kind is PartKind.INLINE else p.kind
