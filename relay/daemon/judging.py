@@ -125,9 +125,10 @@ class Judging:
         whole = replace(self._directory, staff=people.addresses)
         author = head.author
         party = False
-        # Also of a colleague, of whom it decides nothing: else the time that it takes would tell who works here.
         if author is not None and any(whole.is_capture(one) for one in head.recipients):
-            party = senders.is_party(db, trace.answered(handed.content[: head.octets]), author)
+            # Asked of our own people, too, of whom it decides nothing: else the time would tell who works here.
+            answers = senders.is_party(db, trace.answered(handed.content[: head.octets]), author)
+            party = answers and whole.staff_id(author) is None
         ended = handed.login is not None and not self._logins.holds(db, *handed.login)
         return Known(whole, people.left), party, ended
 

@@ -256,6 +256,13 @@ def test_a_customer_who_answers_to_all_is_taken_and_the_colleague_hears_of_it(wo
     assert world.say(signed(hidden, "lead.example"), sender=CUSTOMER)[0] == 550, "no capture address in sight"
 
 
+def test_who_has_left_does_not_come_back_as_a_party_of_a_conversation(world):
+    offer = "<offer.to.eve@example.org>"
+    world.relay.filed(world.taken(signed(mail(BOB, f"{CUSTOMER}, {EVE}", message_id=offer))))
+    reply = mail(EVE, f"{BOB}, {CAPTURE}", subject="Re: An offer", fields=f"In-Reply-To: {offer}\r\n")
+    assert world.say(signed(reply), sender=EVE)[0] == 550
+
+
 # -- what no proof can mend ----------------------------------------------------------------------------
 
 
