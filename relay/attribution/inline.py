@@ -34,8 +34,9 @@ from relay.mail.report import is_mail_system
 
 def find_inline(message: Message, directory: Directory, *, ours: bool, alone: bool) -> tuple[Original, str] | None:
     """(the message copied into the text, the comment above it), or None."""
-    marked = find_structured(message.html) if message.html else None
-    subject = base_subject(message.subject) if is_forward_subject(message.subject) else ""
+    subject = base_subject(message.subject)
+    marked = find_structured(message.html, subject) if message.html else None
+    subject = subject if is_forward_subject(message.subject) else ""
     stub = message.text is None or is_stub(message.text)
     if not stub:
         plain = forwarded.find((message.text or "")[:MAX_TEXT], subject=subject)

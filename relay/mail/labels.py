@@ -239,6 +239,7 @@ ADDRESS_LABELS = frozenset(
     label for language in LANGUAGES for label, role in language.labels.items() if role in (TO, CC, BCC)
 )
 FROM_LABELS = frozenset(label for language in LANGUAGES for label, role in language.labels.items() if role == FROM)
+SUBJECT_LABELS = frozenset(name for language in LANGUAGES for name, role in language.labels.items() if role == SUBJECT)
 FORWARD_PREFIXES = frozenset[str]().union(*(language.forward for language in LANGUAGES))
 REPLY_PREFIXES = frozenset[str]().union(*(language.reply for language in LANGUAGES))
 

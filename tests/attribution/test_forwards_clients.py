@@ -170,6 +170,14 @@ def test_a_name_cut_in_two_at_the_end_of_a_list_is_made_whole():
     assert got.text == "Hello"
 
 
+def test_a_subject_may_speak_of_from_and_to():
+    rows = [f"From: {A}", "Date: Wed, Oct 27, 2021 at 9:31 AM", "Subject: Transfer From: Rome To: Bari", f"To: {R}"]
+    text = "---------- Forwarded message ---------\n" + "\n".join(rows) + "\n\nHello"
+    got = record(mail(to=CRM, subject="Fwd: Transfer", text=text))
+    assert (got.author.key, got.subject, got.text) == ("anna@lead.example", "Transfer From: Rome To: Bari", "Hello")
+    assert [party.address.key for party in got.parties if party.role is Role.TO] == [R]
+
+
 def test_what_a_block_answers_to_is_no_recipient():
     text = (
         f"Begin forwarded message:\n\nFrom: {A}\nReply: {A}\nDate: 27 October 2021 at 09:31:00\nSubject: Frage\n\nHello"

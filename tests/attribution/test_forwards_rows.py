@@ -110,3 +110,17 @@ def test_the_words_between_dashes_above_a_table_are_no_note():
     html = f"<p>fyi</p>-------- Xxxx yyyyy --------{table}<p>Hello</p>"
     got = record(mail(to=CRM, subject="Fwd: Frage", text=None, html=html))
     assert (got.author and got.author.key, got.note) == ("anna@lead.example", "fyi")
+
+
+@pytest.mark.parametrize("subject", ["Notes", "Fwd: Notes", ""])
+def test_a_signature_with_a_line_above_it_is_nobodys_mail(subject):
+    rows = "Mail: Zed &lt;zed@lead.example&gt;<br>Hours: 09:00-17:00<br>Assistant: Yo &lt;yo@lead.example&gt;<br>Web: x"
+    line = f'<div style="border:none;border-top:solid #ccc 1.0pt"><p>{rows}</p></div>'
+    got = record(mail(to=CRM, subject=subject, text=None, html=f"<p>call Anna</p>{line}"))
+    assert (got.route, got.author and got.author.key) == (Route.DIRECT, "rep@our.example")
+    block = line.replace(
+        rows,
+        "<b>From:</b> Anna Lee &lt;anna@lead.example&gt;<br><b>Sent:</b> 27 October 2021 09:31<br><b>To:</b> Rep &lt;rep@our.example&gt;<br><b>Subject:</b> Notes",
+    )
+    got = record(mail(to=CRM, subject=subject or "FW:", text=None, html=f"<p>fyi</p>{line}{block}<p>Hello</p>"))
+    assert (got.route, got.author and got.author.key, got.text) == (Route.FORWARD, "anna@lead.example", "Hello")

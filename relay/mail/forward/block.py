@@ -29,6 +29,7 @@ from relay.mail.labels import (
     FROM_LABELS,
     OTHER,
     SUBJECT,
+    SUBJECT_LABELS,
     TO,
     Language,
     language_of,
@@ -73,13 +74,17 @@ class _Reading:
     run_together: bool = False
     below: bool = False  # whether a value was found below its label
 
-    def add(self, name: str, value: str) -> bool:
-        """Take a label and its value, which may hold further labels. False when the block has it already."""
+    def add(self, name: str, value: str, *, whole: bool = False) -> bool:
+        """Take a label and its value, which may hold further labels unless it is `whole`.
+
+        False when the block has the label already.
+        """
         if name in self.seen:
             return False
         self.seen.add(name)
         self.pairs.append((name, [value]))
-        self._split(value)
+        if not whole:
+            self._split(value)
         return True
 
     def go_on(self, text: str) -> None:
@@ -134,7 +139,9 @@ def read(lines: Sequence[str], at: int, *, titled: tuple[Language, ...] | None =
         if found is None and titled is not None and (blanks == 0 or i == at):
             found = bare_label(text, reading.seen)
         if found is not None:
-            if not reading.add(*found):
+            # A subject may say "From: Berlin To: Hamburg"; where labels go on below it, each has a line of its own.
+            whole = found[0] in SUBJECT_LABELS and i + 1 < limit and label(lines[i + 1]) is not None
+            if not reading.add(*found, whole=whole):
                 break
             blanks = 0
             i += 1

@@ -15,6 +15,7 @@ from typing import Any
 from relay.mail import html
 from relay.mail.forward import block_line
 from relay.mail.forward.text import Forwarded, find, from_positions
+from relay.mail.reference import base_subject
 
 MARKS = (
     "gmail_", "RplyFwdMsg", "reference-message", "OLK_SRC_BODY", "border-top:solid", "border-top: solid",
@@ -67,8 +68,12 @@ class Structured:
     html: str
 
 
-def find_structured(markup: str) -> Structured | None:
-    """The first quoted message of an HTML body whose place its client marked, or None. Never raises."""
+def find_structured(markup: str, subject: str = "") -> Structured | None:
+    """The first quoted message of an HTML body whose place its client marked, or None. Never raises.
+
+    `subject`: the base subject of the mail. Signatures have a line above them like Word's blocks, and rows of addresses
+    and hours: where labels are in no table, such a block must have that subject.
+    """
     if not any(mark in markup for mark in MARKS):
         return None
     document = html.tree(markup)
@@ -90,6 +95,8 @@ def find_structured(markup: str) -> Structured | None:
         found = find(rest) if opens else None
         if (found is None or found.note.count("\n")) and _is_header(node):
             found = _in_no_table(rest, subject_first="moz-email-headers-table" in _classes(node))
+            if found is not None and not _is_named(node) and (not subject or base_subject(found.subject) != subject):
+                found = None
         if found is None:
             if opens:
                 return None
@@ -133,12 +140,13 @@ def _begins_with_block(text: str) -> bool:
 def _is_header(node: Any) -> bool:
     """Is the element one in which a client puts a header block and nothing else, so that its rows are known?"""
     style = node.getattr("style") or ""
-    return (
-        (node.getattr("id") or "").endswith("divRplyFwdMsg")
-        or not {"moz-email-headers-table", "gmail_attr", "x_gmail_attr"}.isdisjoint(_classes(node))
-        or "border-top" in style
-        or "solid none none" in style
-    )
+    return _is_named(node) or "border-top" in style or "solid none none" in style
+
+
+def _is_named(node: Any) -> bool:
+    """Does its name say so, not only a line above it?"""
+    named = {"moz-email-headers-table", "gmail_attr", "x_gmail_attr"}
+    return (node.getattr("id") or "").endswith("divRplyFwdMsg") or not named.isdisjoint(_classes(node))
 
 
 def _classes(node: Any) -> list[str]:
