@@ -101,13 +101,17 @@ def _company(db: sqlite.Connection) -> frozenset[str]:
 
 def _known_as_forwards(db: sqlite.Connection, keys: Iterable[_Key]) -> list[tuple[_Key, int]]:
     """(key, message) of what is known from a forward's text only and may be one of these; of each key the newest."""
-    rows = db.execute(
-        "SELECT f.author, f.base_subject, f.message_id FROM json_each(?) w CROSS JOIN _forwarded f ON f.message_id IN "
-        "(SELECT n.message_id FROM _forwarded n WHERE n.author = w.value ->> 0 AND n.base_subject = w.value ->> 1 "
-        "ORDER BY n.message_id DESC LIMIT ?)",
-        (json.dumps(sorted(keys)), CANDIDATES),
-    )
-    return [((author, base_subject), message) for author, base_subject, message in rows]
+    asked = sorted(keys)
+    told = [
+        asked[at]
+        for (at,) in db.execute(
+            "SELECT w.key FROM json_each(?) w WHERE EXISTS (SELECT 1 FROM _forwarded n "
+            "WHERE n.author = w.value ->> 0 AND n.base_subject = w.value ->> 1)",
+            (json.dumps(asked),),
+        )
+    ]
+    newest = "SELECT message_id FROM _forwarded WHERE author = ? AND base_subject = ? ORDER BY message_id DESC LIMIT ?"
+    return [(key, message) for key in told for (message,) in db.execute(newest, (*key, CANDIDATES))]
 
 
 def stored(db: sqlite.Connection, one: Letter) -> list[Letter]:
