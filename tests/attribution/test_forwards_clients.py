@@ -188,7 +188,9 @@ def test_what_a_block_answers_to_is_no_recipient():
 
 
 def test_a_place_in_an_exchange_directory_is_no_part_of_a_name():
-    text = BLOCK.replace(A, "Anna Lee </O=LEAD/OU=EXCHANGE GROUP/CN=RECIPIENTS/CN=ANNA>")
+    text = BLOCK.replace(
+        A, "Anna Lee </O=LEAD/OU=EXCHANGE ADMINISTRATIVE GROUP (FYDIBOHF23SPDLT)/CN=RECIPIENTS/CN=ANNA>"
+    )
     got = record(mail(to=CRM, subject="FW: Frage", text=text))
     assert (got.route, got.author, got.author_name) == (Route.FORWARD, None, "Anna Lee")
 

@@ -146,7 +146,7 @@ def test_finding_a_forward_never_raises_and_keeps_the_text(lines):
 @pytest.mark.parametrize(
     "line",
     ["From: a", "From: a\nTo: b\nx", "> x", "On 1 b@c.example:", "On 1", "To: a@b.example,", "---- Forwarded message ----",
-     "________\nFrom: a", "\n", "wrote:", "Subject: x\n\n\n\nFrom: a", "a" * 200, "<", "From:\n"],
+     "________\nFrom: a", "\nX: a <a@b.example>\nY: 9:31\nZ: b <b@x.example>", "\n", "wrote:", "Subject: x\n\n\n\nFrom: a", "a" * 200, "<", "From:\n"],
 )  # fmt: skip
 def test_any_text_of_200_kilobytes_is_scanned_in_linear_time(line):
     def cost(size: int) -> float:
@@ -154,7 +154,7 @@ def test_any_text_of_200_kilobytes_is_scanned_in_linear_time(line):
         best = 9.0
         for _ in range(3):
             began = time.process_time()
-            forwarded.find(text)
+            forwarded.find(text, subject="x")
             from relay.mail import quote
 
             quote.split(text)

@@ -24,7 +24,7 @@ MAX_BRACKETS = 8
 
 _BRACKETS = (("<", ">"), ("[", "]"), ("(", ")"))
 _OPEN, _CLOSE = "<[(", ">])"
-_EXCHANGE = re.compile(r"\s?[<\[(]/o=[^<>\[\]]{0,300}[>\])]", re.IGNORECASE)
+_EXCHANGE = re.compile(r"\s?[<\[]/o=[^<>\[\]]{0,300}[>\]]", re.IGNORECASE)
 """What Outlook writes for a colleague of its writer: a name in Exchange's directory, none of the Internet."""
 
 _SEPARATORS = {ord(one): "," for one in "，、،"} | {ord("；"): ";", ord("؛"): ";", ord("＜"): "<", ord("＞"): ">"}
