@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 MAX_LOCAL_PART = 256
@@ -31,16 +31,17 @@ _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 class Address:
     """One `local-part@domain` (RFC 5321 §2.3.11).
 
-    `local_part` as it was written, unquoted; `domain` lower case, as A-labels (RFC 5890).
+    `local_part` as it was written, unquoted; `domain` lower case, as A-labels (RFC 5890). `key` is the canonical form
+    in which addresses are stored and compared: all lower case, letters in one piece (NFC).
     """
 
     local_part: str
     domain: str
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """The canonical form in which addresses are stored and compared: all lower case, letters in one piece (NFC)."""
-        return f"{_canonical(self.local_part)}@{self.domain}"
+    def __post_init__(self) -> None:
+        # Made once: while a mail is filed each of its addresses is asked for it a dozen times.
+        object.__setattr__(self, "key", f"{_canonical(self.local_part)}@{self.domain}")
 
     @classmethod
     def read(cls, text: str) -> Address | None:
