@@ -13,7 +13,7 @@ from relay.mail import mailbox
 from relay.mail.address import Mailbox
 from relay.mail.header import Fields
 
-PARSER = "3"
+PARSER = "4"
 """Version of the reading, stored with each message, so that old mail can be read again after a change."""
 
 
