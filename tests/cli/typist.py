@@ -21,9 +21,11 @@ PATIENCE = 30.0
 """Seconds that any wait may take on a loaded machine."""
 
 OWN_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
-"""The terminal becomes the program's own, so that Ctrl-C becomes a signal."""
+"""The terminal becomes the program's own, so that Ctrl-C becomes a signal, and one that counts: a shell that starts the
+tests in the background has them ignore it."""
 
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
