@@ -16,7 +16,7 @@ from relay.mail.address import Address
 from relay.mail.automatic_words import BOUNCE, DELAYED, every, has
 from relay.mail.body import body
 from relay.mail.encoded import printable
-from relay.mail.labels import BY_CODE, SUBJECT, key
+from relay.mail.labels import SUBJECT_LABELS, key
 from relay.mail.message import Message, Part
 from relay.mail.reading import parse
 
@@ -46,10 +46,6 @@ _DAEMONS = frozenset({"mailer-daemon", "mail-daemon", "mailerdaemon", "mailer_da
 _EXCHANGE = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e"
 """The local part by which every Exchange server signs its notices."""
 _BOUNCES, _DELAYS = every(BOUNCE), every(DELAYED)
-
-_SUBJECT_LABELS = frozenset(
-    word for language in BY_CODE.values() for word, role in language.labels.items() if role == SUBJECT
-)
 
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.:/-])([45])\d\d(?=[ -])")
@@ -312,7 +308,7 @@ def _told_subject(message: Message) -> str:
     """
     for line in _text(message).split("\n")[:MAX_LINES]:
         label, colon, value = line[:1998].partition(":")
-        if colon and value.strip() and len(label) < 60 and key(label.strip(" \t*>")) in _SUBJECT_LABELS:
+        if colon and value.strip() and len(label) < 60 and key(label.strip(" \t*>")) in SUBJECT_LABELS:
             return value.strip()[:998]
     head, colon, rest = message.subject[:998].replace("：", ":").partition(":")
     return rest.strip() if colon and key(head) in _BOUNCES else ""
