@@ -12,13 +12,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from relay.mail.forward import block_line
 from relay.mail.forward.block_line import (
+    CLOCK,
+    MAX_LABEL,
     MAX_VALUE,
     bare_label,
     depth,
+    is_mailbox,
     label,
     labels_inside,
+    row,
     unquoted,
 )
 from relay.mail.labels import (
@@ -45,7 +48,6 @@ MAX_BLANKS = 2
 WRAP = 76
 """Where clients wrap plain text: a line that still had room was not wrapped."""
 
-_CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
 _NAME_AND_ADDRESS = re.compile(r"[^<>@:]{1,60}<[^\s<>@]{1,64}@[^\s<>@]{1,255}>")
 
 
@@ -247,7 +249,7 @@ def _date_under_another_name(values: dict[str, str], pairs: list[tuple[str, list
     for _, value in pairs:
         for at in range(1, min(len(value), 5)):
             name, colon, date = value[at].replace("：", ":", 1).partition(":")
-            if colon and 1 < len(name) <= 40 and name[-1].isalpha() and "@" not in value[at] and _CLOCK.search(date):
+            if colon and 1 < len(name) <= MAX_LABEL and name[-1].isalpha() and "@" not in value[at] and CLOCK.search(date):
                 values[DATE] = date.strip(" \t*")
                 del value[at]
                 return
@@ -271,8 +273,8 @@ def _recipient(line: str, names: list[str]) -> str:
     """The mailbox of a line with a label that is in no table, in a block that has no recipients yet; else ''."""
     if "@" not in line or FROM_LABELS.isdisjoint(names) or not ADDRESS_LABELS.isdisjoint(names):
         return ""
-    row = block_line.row(line)
-    return row[1] if row is not None and row[0][:1].isalpha() and block_line.is_mailbox(row[1]) else ""
+    found = row(line)
+    return found[1] if found is not None and found[0][:1].isalpha() and is_mailbox(found[1]) else ""
 
 
 def _subject_behind_date(values: dict[str, str], language: Language) -> None:

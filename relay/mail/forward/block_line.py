@@ -46,6 +46,9 @@ TELLING = re.compile(r"[@\d]")
 COLONS = ":：﹕∶՝։፦៖"
 """What stands behind a label: also the wide one, and what is written for it in Armenian, Amharic and Khmer."""
 
+CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
+COLON = re.compile(f"[{COLONS}]")
+
 _UNSEEN = {code: None for code in MARKS if code not in (0x200C, 0x200D)}  # joiners belong to words and emoji
 _QUOTING = " \t>|\xa0\u202f\u3000"
 _BLANKS = " \t\r\xa0\u202f\u3000"
@@ -58,9 +61,7 @@ _IN_BRACKETS = re.compile(r"[<\[(](?:mailto:)?[^\s<>()\[\]@]{1,64}@[^\s<>()\[\]@
 _ADDRESS = r"[^\s<>\[\]()\"',;:@]{1,64}@[^\s<>\[\]()\"',;:@]{1,255}"
 _MAILBOX = re.compile(rf"(?:[^<>\[\]]{{0,200}}[<\[(](?:mailto:)?{_ADDRESS}[>\])]|{_ADDRESS})[;,\s]*\Z")
 _DASHED = re.compile(r"-{3,}")
-_CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
 _WORDS = re.compile(r"[^\s,.:;<>\"]+")
-COLON = re.compile(f"[{COLONS}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ def title(line: str) -> Title | None:
             if dashed and phrase in FORWARDED_BY:
                 return Title("by", FORWARDED_BY[phrase])
             rest = " ".join(words[count:])
-            if phrase in ORIGINAL_TITLES and rest[0].isdigit() and _CLOCK.search(rest):  # "Message du 27/10/21 09:31"
+            if phrase in ORIGINAL_TITLES and rest[0].isdigit() and CLOCK.search(rest):  # "Message du 27/10/21 09:31"
                 return Title("original", ORIGINAL_TITLES[phrase], rest)
     return None
 
@@ -278,7 +279,7 @@ def attribution(lines: Sequence[str], at: int) -> int:
         return 0
     if lines[at].lstrip()[:3] == ">>>":  # GroupWise: >>> Ann Lee <ann@a.example> 1/2/2026 9:31 >>>
         if text[-3:] == ">>>":
-            return int(_CLOCK.search(text) is not None)
+            return int(CLOCK.search(text) is not None)
         if text[:3] != "On ":
             return 0
     if is_dashed(lines[at]):  # Zoho: ---- On Wed, 27 Oct 2021 09:31:00 +0200 Ann Lee <ann@a.example> wrote ----
@@ -305,7 +306,7 @@ def attribution(lines: Sequence[str], at: int) -> int:
 
 def _opens_attribution(text: str) -> bool:
     """May a wrapped attribution begin with this line: has it a year and a clock, or an address?"""
-    return bool(_CLOCK.search(text)) and len(text) > 40
+    return bool(CLOCK.search(text)) and len(text) > 40
 
 
 def _attributes(text: str) -> bool:
@@ -315,14 +316,14 @@ def _attributes(text: str) -> bool:
         return True
     last = text.rstrip(" :：").rpartition(" ")[2]  # Tuta: "27 Oct 2021, 09:31 by ann@a.example:"
     by_address = "@" in last[1:-1] or _IN_BRACKETS.search(text) is not None
-    if by_address and _CLOCK.search(text) is not None:
+    if by_address and CLOCK.search(text) is not None:
         return True
     if not TELLING.search(text):
         return False
     if end.endswith(")") and _ends_with_verb(end[: end.rfind("(")].rstrip()):  # Hungarian: X ezt írta (időpont: ...):
         return True
     # The verb stands before the name: "Am ... schrieb Ann Lee:", "Den ... skrev Ann Lee:"
-    return any(word in WROTE for word in _WORDS.findall(key(text[:300]))) and _CLOCK.search(text) is not None
+    return any(word in WROTE for word in _WORDS.findall(key(text[:300]))) and CLOCK.search(text) is not None
 
 
 def _ends_with_verb(text: str) -> bool:

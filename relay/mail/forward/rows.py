@@ -11,16 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.mail.forward import block_line
 from relay.mail.forward.block import Block
-from relay.mail.forward.block_line import depth, unquoted
+from relay.mail.forward.block_line import CLOCK, depth, is_mailbox, label, row, unquoted
 from relay.mail.labels import CC, DATE, ENGLISH, FROM, REPLY_TO, SUBJECT, TO, language_of, role_of
 
 MOST = 8
 """Rows of one block."""
 
 _ANY_ADDRESS = re.compile(r"[^\s<>\[\]()\"',;:]@[^\s<>\[\]()\"',;:]")
-_CLOCK = re.compile(r"\d[:.h時时点시]\s?\d\d")
 
 # m: one mailbox, a: addresses or an address among words, d: a clock, t: words. Where the sender stands:
 _SENDER = re.compile(
@@ -82,11 +80,11 @@ def _sender(kinds: str, *, subject_first: bool) -> int | None:
 
 
 def _kind(value: str) -> str:
-    if block_line.is_mailbox(value):
+    if is_mailbox(value):
         return "m"
     if _ANY_ADDRESS.search(value):
         return "a"
-    return "d" if _CLOCK.search(value) else "t"
+    return "d" if CLOCK.search(value) else "t"
 
 
 def _rows(lines: Sequence[str], at: int) -> tuple[list[tuple[str, str]], int]:
@@ -102,11 +100,11 @@ def _rows(lines: Sequence[str], at: int) -> tuple[list[tuple[str, str]], int]:
             if len(found) > 1 and not apart:
                 break
             continue
-        row = _row(lines[i])
-        if row is None:
+        one = _row(lines[i])
+        if one is None:
             break
         apart = apart and (not found or end < i)
-        found.append(row)
+        found.append(one)
         end = i + 1
         if len(found) == MOST:
             break
@@ -115,6 +113,8 @@ def _rows(lines: Sequence[str], at: int) -> tuple[list[tuple[str, str]], int]:
 
 def _row(line: str) -> tuple[str, str] | None:
     """(folded label, '' when it is in no table, the value) of "something, colon, value"."""
-    row = block_line.row(line)
-    known = None if row is None else block_line.label(line)
-    return None if row is None else ("" if known is None else known[0], row[1])
+    found = row(line)
+    if found is None:
+        return None
+    known = label(line)
+    return "" if known is None else known[0], found[1]
