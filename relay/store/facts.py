@@ -22,9 +22,8 @@ from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
 from relay.store import dropping, forwarded, imported, notes, relation, spoken, tagging, taken_back
 from relay.store.contents import drop_contents
-from relay.store.rows import LARGE_PART, Batch, Rows, large_parts, read_time, text_time
-
-__all__ = ["LARGE_PART", "Batch", "Transaction", "read_time", "text_time"]
+from relay.store.rows import LARGE_PART, Batch, Rows, large_parts
+from relay.store.times import read_time
 
 
 class Transaction(Rows):

@@ -27,7 +27,8 @@ from relay.attribution.likeness import (
 from relay.attribution.record import Record
 from relay.attribution.wording import LENGTH
 from relay.mail.envelope import VaultId
-from relay.store.rows import Batch, read_time, text_time
+from relay.store.rows import Batch
+from relay.store.times import read_time, text_time
 
 CANDIDATES = 20
 """Messages of one author under one subject that are compared, the newest first."""

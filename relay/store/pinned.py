@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from relay import sqlite
 from relay.attribution.record import Record
 from relay.mail.envelope import VaultId
-from relay.store.facts import Batch, Transaction
+from relay.store.facts import Transaction
+from relay.store.rows import Batch
 
 
 class Pinned(Transaction):

@@ -24,9 +24,9 @@ from relay.mail.envelope import VaultId
 from relay.store import dropping, forwarded, merging, notes, relation, tagging, taken_back
 from relay.store.contents import drop_contents
 from relay.store.difference import ChangedField, Snapshot, differences, snapshot
-from relay.store.facts import Batch
 from relay.store.replacing import Replacing
-from relay.store.rows import large_parts, read_time
+from relay.store.rows import Batch, large_parts
+from relay.store.times import read_time
 
 Today = Mapping[VaultId, Sequence[Record]]
 """What mail objects are read as now, those that can be read."""

@@ -14,8 +14,9 @@ from relay.attribution.record import Record
 from relay.attribution.unknown import facts_only
 from relay.store import forwarded, pictures, spoken, tagging
 from relay.store.contents import drop_contents
-from relay.store.facts import Batch, Transaction
-from relay.store.rows import answers, text_time
+from relay.store.facts import Transaction
+from relay.store.rows import Batch, answers
+from relay.store.times import text_time
 
 _PARTIES = (
     "SELECT a.address, ma.role, ma.display_name, ma.position FROM message_address ma "

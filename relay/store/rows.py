@@ -22,8 +22,6 @@ from relay.store.contents import keep_contents
 from relay.store.taken_back import answers_missing
 from relay.store.times import read_time, text_time
 
-__all__ = ["LARGE_PART", "Batch", "Rows", "answers", "large_parts", "read_time", "text_time"]
-
 LARGE_PART = 256 * 1024
 """Octets from which a part is written in a transaction of its own: a 20 MB attachment must not stretch
 the hold of the write lock in which the facts are written."""
