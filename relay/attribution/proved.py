@@ -161,10 +161,8 @@ class Proved:
 
     def ours(self) -> bool:
         """Is the author one of us, or writes as one: from a domain of ours, or from below one?"""
-        above = self.author.domain.split(".")
-        return self.staff is not None or any(
-            ".".join(above[at:]) in self.known.directory.domains for at in range(len(above))
-        )
+        domain = f".{self.author.domain}"
+        return self.staff is not None or any(domain.endswith(f".{one}") for one in self.known.directory.domains)
 
     # -- what is proved ----------------------------------------------------------------------------
 
@@ -223,8 +221,8 @@ class Proved:
     def rejected(self) -> bool:
         """Does a domain of ours, or of a person of ours, want mail refused that it has not proved?"""
         dmarc = self.facts.proof.dmarc
-        failed = dmarc.result is not Result.PASS and not self.proved(old=True)
-        return self.ours() and failed and dmarc.policy == "reject"
+        asked = dmarc.policy == "reject" and dmarc.result is not Result.PASS
+        return asked and self.ours() and not self.proved(old=True)
 
     def is_personal(self, address: Address) -> bool:
         """Is it somebody's personal capture address?"""
