@@ -48,7 +48,7 @@ ADMISSIONS = {
     "lmtp": "it came through the LMTP socket, and who may open that is trusted",
     "deliver": "it came by `bcc-relay deliver`, run by a user who may write the vault",
     "import": "it was taken out of a mailbox by `bcc-relay import`, run by a user who may write the vault",
-    "auth": "a colleague logged in and is who wrote it, or who sends it on",
+    "auth": "a colleague logged in and is who wrote it",
     "upstream": "a server of ours says that the author’s domain stands for it ([[admission.upstream]])",
     "dkim": "a signature (DKIM) of the author’s domain, over this very mail, is valid",
     "spf": "it was sent from a server that the author’s domain names (SPF)",
