@@ -1,14 +1,15 @@
 """Days as people write them in a sentence: `Monday, 15 August`, `15.08.`, `August 15th, 2026`, `8月15日`.
 
-Decides which day the words at the beginning of a text name. Names of months and the order of figures are those of
-the language (labels); a day without its year is the next such day. What is ambiguous (03/04 in English) or far away
-is no day.
+Decides which day the words at the beginning, or at the end, of a text name. Names of months and the order of figures
+are those of the language (labels); a day without its year is the next such day. What is ambiguous (03/04 in English) or
+far away is no day.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from itertools import islice
 
 from relay.mail.automatic_words import BETWEEN, WORDS
 from relay.mail.forward.calendars import from_east_asian
@@ -146,7 +147,7 @@ def _in_figures(text: str, language: Language) -> Found | None:
 
 def _with_month(text: str, language: Language, between: frozenset[str]) -> Found | None:
     """`15th of August, 2026`, `August 15`, `2026. március 13`: a month by name with its day right beside it."""
-    tokens = [token for token, _ in zip(_TOKEN.finditer(text), range(TOKENS), strict=False)]
+    tokens = list(islice(_TOKEN.finditer(text), TOKENS))
     telling = [token for token in tokens if token[0] not in _SUFFIXES and token[0] not in between]
     year = None
     if len(telling) > 2 and _YEAR.match(telling[0][0]):
