@@ -194,7 +194,7 @@ def uncollected():
 
 @pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("kind", GROWING)
-def test_reading_takes_time_linear_in_the_size(kind, uncollected):
+def test_reading_takes_time_linear_in_the_size(kind):
     def seconds(content: bytes) -> float:
         start = time.process_time()
         read = parse(content)
