@@ -118,7 +118,7 @@ def test_what_a_signature_is_worth(message: bytes, result: Result, why: str) -> 
 
 def test_a_message_whose_header_nothing_ends_is_signed_like_any_other() -> None:
     head = MESSAGE.partition(b"\r\n\r\n")[0] + b"\r\n"
-    assert judged(signed(head)).result in (Result.PASS, Result.FAIL)
+    assert judged(signed(head)).result is Result.PASS
     assert judged(signed(head + b"\r\n")).result is Result.PASS
 
 
