@@ -141,11 +141,8 @@ LIST = "List-Id: Sales <sales.our.example>\r\nList-Post: <mailto:sales@our.examp
 def test_the_author_behind_a_list_of_ours_is_found(fields: str, name: str) -> None:
     one = sent_on(LIST + fields, from_=f'"{name}" <sales@our.example>', to="sales@our.example")
     assert (one.author.key, one.author_name) == ("anna@lead.example", "Anna Lee")
-    assert (one.verdict.direction, one.evidence, one.automatic) == (
-        "incoming",
-        "list-author",
-        None,
-    )  # a person wrote to us
+    # a person wrote to us
+    assert (one.verdict.direction, one.evidence, one.automatic) == ("incoming", "list-author", None)
     assert people(one) == {"anna@lead.example": "from", "sales@our.example": "sender"}
 
 
