@@ -16,6 +16,7 @@ from relay.doctor.finding import Finding, error, ok, unseen, warning
 from relay.doctor.front import front_door
 from relay.doctor.patient import Patient, doors, opened
 from relay.health import figures
+from relay.health.exposed import exposed
 from relay.health.report import report
 from relay.store import accounts, examined
 from relay.store.crm_setting import REMOTE
@@ -140,7 +141,7 @@ def _people(patient: Patient) -> Iterator[Finding]:
     settings = patient.settings
     try:
         with opened(patient) as db:
-            listed, seen = examined.our_people(db), examined.seen_openly(db)
+            listed, seen = examined.our_people(db), exposed(db, settings.vault.path)
             kept: accounts.Accounts = {}
             with contextlib.suppress(StoreError):
                 kept = accounts.read(accounts.place(settings.vault.path)).of(db)
@@ -156,4 +157,7 @@ def _people(patient: Patient) -> Iterator[Finding]:
     if patient.network:
         domains = sorted({*settings.company.domains, *(a.rpartition("@")[2] for _, _, a in listed)})[:DOMAINS]
         yield from people.provable(colleagues, asyncio.run(asking.published(patient, domains)))
-    yield from people.openly([(name, when) for _, name, when in seen], {name: keys.get(i, "") for i, name, _ in seen})
+    if seen is None:
+        yield unseen("personal-address", "who has a personal address cannot be seen by this user", "sudo bcc-relay doctor")
+    else:
+        yield from people.openly([(each["name"], each["seen_at"]) for each in seen])

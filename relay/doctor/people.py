@@ -43,13 +43,12 @@ def provable(people: Iterable[Colleague], domains: Mapping[str, bool]) -> list[F
     ]
 
 
-def openly(seen: Sequence[tuple[str, str]], keys: Mapping[str, str]) -> list[Finding]:
-    """`seen`: (name, when last) of those whose personal address stood in To or Cc. `keys`: name -> since when it is."""
+def openly(seen: Iterable[tuple[str, str]]) -> list[Finding]:
+    """`seen`: (name, when last) of those whose personal address stood in To or Cc since it was given out."""
     return [
         warning("personal-address", f"the personal address of {name} was in To or Cc on {when[:10]}: others know it",
                 f'bcc-relay staff capture-address "{name}" --rotate --no-grace')
         for name, when in seen
-        if keys.get(name, "") < when
     ]  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from relay import sqlite
+from relay.health.exposed import exposed
 from relay.mail.envelope import VaultId
-from relay.store import examined
+from relay.store import accounts, examined
 from relay.store.connection import open_store
 
 WHEN = "2026-03-14T12:00:00.000Z"
@@ -45,6 +46,20 @@ def test_only_who_was_seen_openly_is_told(db: sqlite.Connection) -> None:
     envelope(db, 1, staff=1, seen=0)
     envelope(db, 2, staff=2, seen=1)
     assert examined.seen_openly(db) == [(2, "Kim", WHEN)]
+
+
+def test_a_personal_address_is_exposed_from_its_being_seen_until_another_is_given_out(
+    db: sqlite.Connection, tmp_path: Path
+) -> None:
+    envelope(db, 1, staff=1, seen=1)
+    assert exposed(db, tmp_path) == [], "Bob has none (any more)"
+    given = accounts.place(tmp_path)
+    accounts.give_address(db, given, 1, datetime(2026, 3, 13, tzinfo=UTC), rotate=False)
+    assert exposed(db, tmp_path) == [{"staff_id": 1, "name": "Bob", "seen_at": WHEN}]
+    accounts.give_address(db, given, 1, datetime(2026, 3, 15, tzinfo=UTC), rotate=True)
+    assert exposed(db, tmp_path) == []
+    given.write_text("damaged")
+    assert exposed(db, tmp_path) is None, "nobody can tell"
 
 
 def test_what_became_of_a_mail_and_when_the_newest_came(db: sqlite.Connection) -> None:
