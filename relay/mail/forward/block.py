@@ -249,7 +249,8 @@ def _date_under_another_name(values: dict[str, str], pairs: list[tuple[str, list
     for _, value in pairs:
         for at in range(1, min(len(value), 5)):
             name, colon, date = value[at].replace("：", ":", 1).partition(":")
-            if colon and 1 < len(name) <= MAX_LABEL and name[-1].isalpha() and "@" not in value[at] and CLOCK.search(date):
+            named = colon and 1 < len(name) <= MAX_LABEL and name[-1].isalpha()
+            if named and "@" not in value[at] and CLOCK.search(date):
                 values[DATE] = date.strip(" \t*")
                 del value[at]
                 return
