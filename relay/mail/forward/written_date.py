@@ -197,27 +197,13 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
     day = from_east_asian(text)
     if day is not None:
         return day
-    match = _NUMERIC.search(text)
-    in_figures = match is not None and (len(match[1]) == 4 or len(match[4]) in (2, 4))
     # Where the date is in figures, a word that names a month is the day of the week: "mar 26/10/2021".
-    named = None if in_figures else written_month.read(text, language, zones=_ANY_ZONE)
-    if named is not None:
-        month, numbers, jalali = named
-        years = [number for number in numbers if len(number) == 4]
-        short = _SHORT_YEAR.search(text)
-        if not years and short is not None and numbers[-1:] == [short[1]]:
-            years = [f"20{numbers.pop()}"]
-        days = [number for number in numbers if len(number) <= 2 and 1 <= int(number) <= 31]
-        if not years or not days:
-            return None
-        return _common(int(years[0]), month, int(days[0]), language, jalali=jalali)
-    if match is None:
-        return None
+    match = _NUMERIC.search(text)
+    if match is None or not (len(match[1]) == 4 or len(match[4]) in (2, 4)):
+        return _day_of_month(text, language)
     first, middle, last = int(match[1]), int(match[3]), int(match[4])
     if len(match[1]) == 4:
         return _common(first, middle, last, language)
-    if len(match[4]) not in (2, 4):
-        return None
     year = last if len(match[4]) == 4 else 2000 + last
     order = language.order if language is not None else "unknown"
     if year != last and (language is None or language.code == "th"):
@@ -233,6 +219,22 @@ def _day(text: str, language: Language | None, *, american: bool) -> tuple[int, 
     if order == "dmy":
         return _common(year, middle, first, language)
     return _common(year, first, middle, language) if order == "mdy" else None
+
+
+def _day_of_month(text: str, language: Language | None) -> tuple[int, int, int] | None:
+    """The same where the month has its name."""
+    named = written_month.read(text, language, zones=_ANY_ZONE)
+    if named is None:
+        return None
+    month, numbers, jalali = named
+    years = [number for number in numbers if len(number) == 4]
+    short = _SHORT_YEAR.search(text)
+    if not years and short is not None and numbers[-1:] == [short[1]]:
+        years = [f"20{numbers.pop()}"]
+    days = [number for number in numbers if len(number) <= 2 and 1 <= int(number) <= 31]
+    if not years or not days:
+        return None
+    return _common(int(years[0]), month, int(days[0]), language, jalali=jalali)
 
 
 def _common(

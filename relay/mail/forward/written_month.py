@@ -34,9 +34,9 @@ def read(text: str, language: Language | None, *, zones: Mapping[str, object]) -
     if not named:
         return None
     best = next((one for one in named if _is_between(words, one[0], one[1])), None)
-    if best is None and _has_other_name(words, zones):
-        return None
     if best is None:  # "Mar, Ene 5, 2021"
+        if _has_other_name(words, zones):
+            return None
         best = next((one for one in named if _is_before_day(words, one[0] + one[1])), named[0])
     at, count, month, jalali = best
     # The day is the figure next to the month: Vietnamese numbers days of the week, "Th 4, 27 thg 10".
@@ -59,7 +59,7 @@ def _is_between(words: Sequence[str], at: int, count: int) -> bool:
     """Does it stand between the day and the year, in either order?"""
     before = next((word for word in words[:at][::-1] if word.isdecimal()), "")
     behind = next((word for word in words[at + count :] if word.isdecimal()), "")
-    return sorted((len(before) or 9, len(behind) or 9))[:2] in ([1, 4], [2, 4])
+    return sorted((len(before), len(behind))) in ([1, 4], [2, 4])
 
 
 def _is_before_day(words: Sequence[str], at: int) -> bool:
