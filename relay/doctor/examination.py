@@ -158,6 +158,6 @@ def _people(patient: Patient) -> Iterator[Finding]:
         domains = sorted({*settings.company.domains, *(a.rpartition("@")[2] for _, _, a in listed)})[:DOMAINS]
         yield from people.provable(colleagues, asyncio.run(asking.published(patient, domains)))
     if seen is None:
-        yield unseen("personal-address", "who has a personal address cannot be seen by this user", "sudo bcc-relay doctor")
+        yield unseen("personal-address", "who has one is not to be seen by this user", "sudo bcc-relay doctor")
     else:
         yield from people.openly([(each["name"], each["seen_at"]) for each in seen])
