@@ -106,8 +106,12 @@ def test_the_prefixes_of_every_language_are_taken_off_a_subject(code):
 
 def test_the_page_names_every_language():
     page = (ROOT / "docs" / "forwards.md").read_text("utf-8")
+    [(count, line)] = re.findall(r"^- (\d+) languages: (.*)$", page, re.MULTILINE)
+    assert sorted(re.findall(r"\(`([a-z-]+)`\)", line)) == sorted(labels.CODES)
+    assert int(count) == len(labels.CODES)
     for code in labels.CODES:
-        assert labels.table(code).splitlines()[0].lstrip("# ").split(",")[0].split(" ")[0] in page, code
+        name = labels.table(code).splitlines()[0].lstrip("# ").split(",")[0].split(" ")[0]
+        assert re.search(rf"\b{re.escape(name)}\b[^`]*\(`{code}`\)", line), code
 
 
 def test_a_language_is_added_as_the_page_says(tmp_path):
