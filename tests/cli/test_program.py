@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -288,3 +289,27 @@ def test_a_stranger_s_lead_attaches_old_mail_and_the_timeline_shows_it(relay):
     relay.sql("INSERT INTO lead (name) VALUES ('Eve')")
     stranger(relay.database, "INSERT INTO lead_address (lead_id, address) VALUES (1, ' Eve@New.Example ')")
     assert "Offer" in relay.run("timeline", "eve@new.example")
+
+
+PAPERS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_every_command_and_option_that_a_paper_shows_is_there():
+    """Behind a backtick, or at the beginning of a line of an example."""
+    known = {" ".join(words): command for command, words in every()}
+    shown = 0
+    for paper in PAPERS:
+        for block, inline in re.findall(
+            r"^```[a-z ]*\n(.*?)^```|`(bcc-relay [^`\n]*)`", paper.read_text("utf-8"), re.S | re.M
+        ):
+            for line in re.findall(r"^bcc-relay ([a-z].*)$", block or inline, re.M):
+                words = re.split(r" *[|#>]", line)[0].split()
+                depth = next(n for n in range(len(words), -1, -1) if " ".join(words[:n]) in known)
+                assert depth, (paper.name, line)
+                command = known[" ".join(words[:depth])]
+                assert not isinstance(command, click.Group) or depth == len(words) or not words[depth].isalpha(), line
+                there = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+                asked = {word.partition("=")[0] for word in words if word.startswith("--")}
+                assert asked <= {*there, "--help", "--version"}, (paper.name, line)
+                shown += 1
+    assert shown > 100
