@@ -300,9 +300,9 @@ def test_every_command_and_option_that_a_paper_shows_is_there():
     shown = 0
     for paper in PAPERS:
         for block, inline in re.findall(
-            r"^```[a-z ]*\n(.*?)^```|`(bcc-relay [^`\n]*)`", paper.read_text("utf-8"), re.S | re.M
+            r"^```[a-z ]*\n(.*?)^```|`(bcc-relay [^`\n]*)`", paper.read_text("utf-8"), re.DOTALL | re.MULTILINE
         ):
-            for line in re.findall(r"^bcc-relay ([a-z].*)$", block or inline, re.M):
+            for line in re.findall(r"^bcc-relay ([a-z].*)$", block or inline, re.MULTILINE):
                 words = re.split(r" *[|#>]", line)[0].split()
                 depth = next(n for n in range(len(words), -1, -1) if " ".join(words[:n]) in known)
                 assert depth, (paper.name, line)
