@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.command import Command, answer, as_json, say
-from relay.cli.opened import configuration, store
+from relay.cli.opened import configuration, directory, store
 
 if TYPE_CHECKING:
     from relay import sqlite
@@ -83,11 +83,9 @@ def _from_vault(db: sqlite.Connection, settings: Settings, found: dict[str, Any]
     """What only the mail itself tells: tags and references. Nothing when it is gone or we may not look."""
     from relay.attribution import tag
     from relay.attribution.compose import compose
-    from relay.attribution.directory import Directory
     from relay.mail.envelope import VaultId
     from relay.mail.message import PARSER
     from relay.mail.reading import parse
-    from relay.store import who
     from relay.store.reasons import messages_with
 
     told: dict[str, Any] = {"outdated": found["parser"] != PARSER}
@@ -96,8 +94,7 @@ def _from_vault(db: sqlite.Connection, settings: Settings, found: dict[str, Any]
         mail = None if vault_id is None else _vault(settings, vault_id)
         if vault_id is None or mail is None:
             continue
-        directory = Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))
-        records = compose(vault_id, mail, parse(mail.content), directory)
+        records = compose(vault_id, mail, parse(mail.content), directory(settings, db))
         record = next((one for one in records if one.position == envelope["position"]), records[0])
         others = [each for each in record.thread_ids if each != record.message_id]
         here = messages_with(db, others)

@@ -14,13 +14,12 @@ import click
 from relay.cli.command import Command, answer, as_json, say
 from relay.cli.completing import people
 from relay.cli.opened import configuration, store
+from relay.cli.opened import directory as directory_of
 from relay.cli.opened import vault as vault_of
 
 if TYPE_CHECKING:
     from relay import sqlite
-    from relay.attribution.directory import Directory
     from relay.cli.import_progress import ImportProgress
-    from relay.config.settings import Settings
     from relay.oldmail.files import Mailboxes
     from relay.work.import_marks import Marks
     from relay.work.importing import Importer
@@ -61,7 +60,7 @@ def import_mail(
     folder = vault_of(settings)
     db = store(context)
     sender = _address_of(db, staff) if staff is not None else ""
-    directory = _directory(db, settings)
+    directory = directory_of(settings, db)  # to tell sent mail by authors that nobody knows
     stop = _Stop()
     why_stopped = ""
     with contextlib.ExitStack() as opened:
@@ -178,11 +177,3 @@ def _address_of(db: sqlite.Connection, staff: str) -> str:
     if row is None:
         raise click.ClickException(f"{staff} has no address; give one with `bcc-relay staff add`")
     return str(row[0]).strip()
-
-
-def _directory(db: sqlite.Connection, settings: Settings) -> Directory:
-    """Who we are, to tell sent mail by authors that nobody knows."""
-    from relay.attribution.directory import Directory
-    from relay.store import who
-
-    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))

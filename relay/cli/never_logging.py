@@ -14,6 +14,7 @@ from relay.cli.command import Group, answer, as_json, say
 from relay.cli.completing import people
 from relay.cli.forgetting import finish
 from relay.cli.opened import configuration, settle, store
+from relay.cli.opened import directory as directory_of
 
 if TYPE_CHECKING:
     from relay import sqlite
@@ -80,7 +81,7 @@ def never_log_add(
     db = store(context, write=not dry_run)
     person = find_staff(db, staff) if staff is not None else None
     entry = Entry(read, mode, person)
-    directory = _directory(context, db)
+    directory = directory_of(configuration(context).settings, db)
     _warn(read, directory)
     if (purge or dry_run) and not _agreed(db, entry, directory, dry_run=dry_run, yes=yes, as_json=as_json):
         return
@@ -154,14 +155,6 @@ def _pattern(written: str) -> Pattern:
         )
         raise click.UsageError(f'"{written}" is no pattern; {hint}.')
     return found
-
-
-def _directory(context: click.Context, db: sqlite.Connection) -> Directory:
-    from relay.attribution.directory import Directory
-    from relay.store import who
-
-    settings = configuration(context).settings
-    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))
 
 
 def _warn(pattern: Pattern, directory: Directory) -> None:

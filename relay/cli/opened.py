@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from relay import sqlite
+    from relay.attribution.directory import Directory
     from relay.config.loading import Configuration
     from relay.config.settings import Settings
 
@@ -52,6 +53,14 @@ def store(context: click.Context, *, write: bool = False) -> sqlite.Connection:
     db = open_store(configuration(context).settings.store.path, read_only=not write)
     context.call_on_close(db.close)
     return db
+
+
+def directory(settings: Settings, db: sqlite.Connection) -> Directory:
+    """Who we are, by the configuration and the database."""
+    from relay.attribution.directory import Directory
+    from relay.store import who
+
+    return Directory(frozenset(settings.company.domains), frozenset(settings.capture.addresses), who.staff(db))
 
 
 def settle(db: sqlite.Connection) -> None:
