@@ -8,7 +8,6 @@ costs, so time is linear in the size, and bounded where a search is slow.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from struct import unpack_from
 
 DISGUISED, PROGRAM, SCRIPT, SHORTCUT = "disguised", "program", "script", "shortcut"
@@ -63,10 +62,6 @@ _ACTIVE = re.compile(
     rb"[a-z]{0,20}\s{0,5}=|data:text/html|http-equiv\s{0,5}=\s{0,5}[\"']?refresh",
     re.IGNORECASE,
 )
-_MARKED = re.compile(
-    rb"MZ|\x7fELF|\xfe\xed\xfa[\xce\xcf]|[\xce\xcf]\xfa\xed\xfe|\xca\xfe\xba\xbe|dex\n|ITSF"
-    rb"|L\0\0\0\x01\x14\x02\0|#![/ ]|vhdxfile|conectix"
-)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _VBA = "_VBA_PROJECT".encode("utf-16-le")
 _ENTRY = b"PK\x01\x02"
@@ -78,7 +73,8 @@ def danger(filename: str, media_type: str, content: bytes) -> str:
     The worst that holds: something that runs behind the name of a document ('disguised'), then what runs by itself,
     then what needs a person's help.
     """
-    shown, ending, by_name = _by_name(filename, media_type)
+    shown, ending = _endings(filename)
+    by_name = _BY_ENDING.get(ending) or (_BY_TYPE.get(media_type, "") if not ending else "")
     by_octets = _by_octets(content) or _page(ending, media_type, content) or _within(content)
     if not by_name and not by_octets:
         return ""
@@ -91,13 +87,6 @@ def danger(filename: str, media_type: str, content: bytes) -> str:
     found = {by_name, by_octets}
     return next((each for each in (PROGRAM, SCRIPT, SHORTCUT, DISK_IMAGE, MACROS, ACTIVE_PAGE, PACKED_PROGRAM, LOCKED)
                  if each in found), "")  # fmt: skip
-
-
-@lru_cache(maxsize=512)  # a few names make up most parts: those that programs give to pictures
-def _by_name(filename: str, media_type: str) -> tuple[bool, str, str]:
-    """(`_endings` of the name, what a part so named and described is)."""
-    shown, ending = _endings(filename)
-    return shown, ending, _BY_ENDING.get(ending) or (_BY_TYPE.get(media_type, "") if not ending else "")
 
 
 def _endings(filename: str) -> tuple[bool, str]:
@@ -113,21 +102,23 @@ def _endings(filename: str) -> tuple[bool, str]:
 
 def _by_octets(content: bytes) -> str:
     """What the octets are, by the marks that the systems themselves go by."""
-    if _MARKED.match(content) is not None and (found := _by_head(content)):
-        return found
-    if content[32769:32774] == b"CD001" or content[-512:-508] == b"koly":
-        return DISK_IMAGE
-    return MACROS if content.startswith(_OLE) and _VBA in content else ""
-
-
-def _by_head(content: bytes) -> str:
-    if content[:2] == b"MZ":
-        return PROGRAM if b"\0" in content[:64] or b"PE\0\0" in content[:4096] else ""
-    if content[:3] in (b"#!/", b"#! "):
+    head = content[:8]
+    if head[:2] == b"MZ" and (b"\0" in content[:64] or b"PE\0\0" in content[:4096]):
+        return PROGRAM
+    if head[:4] in (
+        b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe", b"dex\n", b"ITSF",
+    ):  # fmt: skip
+        return PROGRAM
+    if head == b"L\0\0\0\x01\x14\x02\0":
+        return SHORTCUT
+    if head[:3] in (b"#!/", b"#! "):
         return SCRIPT
-    if content[:8] in (b"vhdxfile", b"conectix"):
+    if content[32769:32774] == b"CD001" or head in (b"vhdxfile", b"conectix") or content[-512:-508] == b"koly":
         return DISK_IMAGE
-    return SHORTCUT if content[:1] == b"L" else PROGRAM
+    if head == _OLE and _VBA in content:
+        return MACROS
+    return ""
 
 
 def _page(ending: str, media_type: str, content: bytes) -> str:
