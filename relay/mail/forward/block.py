@@ -231,9 +231,10 @@ def _roles(pairs: list[tuple[str, list[str]]], titled: tuple[Language, ...]) -> 
     language = language_of([name for name, _ in pairs], titled) if pairs else None
     values: dict[str, str] = {}
     if language is not None:
-        if DATE not in {role_of(name, language) for name, _ in pairs}:
+        roles = {role_of(name, language) for name, _ in pairs}
+        if DATE not in roles:
             _date_under_another_name(values, pairs)
-        if TO not in {role_of(name, language) for name, _ in pairs}:
+        if TO not in roles:
             _recipient_under_another_name(values, pairs)
         for name, value in pairs:
             role = role_of(name, language)
