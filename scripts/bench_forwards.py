@@ -105,7 +105,7 @@ def milliseconds(function: Callable[[Any], object], content: object) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="every text, not only the ten worst")
+    parser.add_argument("--all", action="store_true", help="every text, not only the twelve worst")
     options = parser.parse_args()
     rows = [
         (

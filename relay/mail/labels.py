@@ -89,7 +89,7 @@ class Language:
     rules (`-----`) and colon removed; `forwarded_by`: such a line that goes on with a person and a date;
     `original`: titles that clients write for replies and for forwards; `closings`: the line under a forward;
     `wrote`: verbs of attributions; `behalf`: what stands between who sent and who wrote; `forward`, `reply`:
-    subject prefixes; `months`: name (as `written_date.words`) -> 1..12, `jalali` those of the Persian calendar;
+    subject prefixes; `months`: name (by its `month_key`) -> 1..12, `jalali` those of the Persian calendar;
     `am`, `pm`; `zones`: name -> minutes east of UTC; `order`: of a date in figures.
     """
 

@@ -3,8 +3,8 @@
 Decides where in a document the quoted message begins, from the elements in which clients put its header
 block (`gmail_attr`, `divRplyFwdMsg`, Word's bordered div, Apple's `blockquote type=cite` ...), which do
 not depend on a language. Gives back the text on both sides and the markup of the quoted message alone;
-what the block says is read by `forwarded.find`. New clients are one more selector here.
-Where the place is certain, even a block whose labels are in no table is read, by the order of its rows.
+what the block says is read by `text.find`. New clients are one more selector here.
+Where the place is certain, even a block whose labels are in no table is read, by the order of its `rows`.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def find_structured(markup: str, subject: str = "") -> Structured | None:
         rest = _one_text(pieces[number:])
         opens = _begins_with_block(rest)
         found = find(rest) if opens else None
+        # Lines above what was found, where the client puts the block itself: that one may be in no table.
         if (found is None or found.note.count("\n")) and _is_header(node):
             found = _in_no_table(rest, subject_first="moz-email-headers-table" in _classes(node))
             if found is not None and not _is_named(node) and (not subject or base_subject(found.subject) != subject):

@@ -1,10 +1,10 @@
 """Inline forwards: the message that a person's client copied into the text of another.
 
 Decides whether a text carries one, by the first quoting construct in it: a title with a header block, a
-rule with a block, a bare block, or an attribution ("On ..., Ann wrote:"). Whether that makes the mail a
-forward is not decided here: the same block stands in replies (see `attribution.inline`). What is
-recovered is what the block says; what it does not say is left empty. Linear; only the first 2,000 lines
-are looked at.
+rule with a block, a bare block, rows whose labels are in no table, or an attribution ("On ..., Ann wrote:").
+Whether that makes the mail a forward is not decided here: the same block stands in replies (see
+`attribution.inline`). What is recovered is what the block says; what it does not say is left empty. Linear;
+only the first 2,000 lines are looked at.
 """
 
 from __future__ import annotations
