@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from relay import sqlite
@@ -10,6 +11,15 @@ from relay import sqlite
 def keep_contents(db: sqlite.Connection, found: Iterable[tuple[str, bytes]]) -> None:
     """Store these (digest, octets), each once."""
     db.executemany("INSERT OR IGNORE INTO blob (digest, content) VALUES (?, ?)", found)
+
+
+def missing_contents(db: sqlite.Connection, digests: Iterable[str]) -> set[str]:
+    """Those of these contents that are not stored."""
+    wanted = set(digests)
+    if not wanted:
+        return wanted
+    query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
+    return wanted - {digest for (digest,) in db.execute(query, (json.dumps(sorted(wanted)),))}
 
 
 def drop_contents(db: sqlite.Connection, digests: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from relay.attribution import identity
 from relay.attribution.record import Record
 from relay.attribution.unknown import facts_only
 from relay.store import forwarded, pictures, spoken, tagging
-from relay.store.contents import drop_contents
+from relay.store.contents import drop_contents, missing_contents
 from relay.store.facts import Transaction
 from relay.store.rows import Batch, answers
 from relay.store.times import text_time
@@ -126,9 +126,7 @@ class Replacing(Transaction):
     def _keep_now(self, record: Record) -> None:
         """Contents that were not kept when the mail was filed ([filing] attachments_up_to), and are to be now."""
         kept = {part.digest: part.content for part in record.parts if part.kept}
-        query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
-        here = {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(kept)),))}
-        self.keep((digest, kept[digest]) for digest in sorted(kept.keys() - here))
+        self.keep((digest, kept[digest]) for digest in sorted(missing_contents(self._db, kept)))
 
     def _replace_identity(self, message: int, record: Record) -> None:
         """By what it is recognised, and what it answers."""

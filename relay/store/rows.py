@@ -18,7 +18,7 @@ from relay.attribution.identity import Known
 from relay.attribution.record import Direction, FiledPart, Party, Record, Role
 from relay.mail.address import Address, forms
 from relay.store import pictures, proofs, spoken, tagging
-from relay.store.contents import keep_contents
+from relay.store.contents import keep_contents, missing_contents
 from relay.store.taken_back import answers_missing
 from relay.store.times import read_time, text_time
 
@@ -243,11 +243,9 @@ class Rows:
         if not fresh:
             return
         kept = [part for _, part, _ in fresh if part.kept]
-        large = {part.digest for part in kept if len(part.content) >= LARGE_PART}
-        if large:  # written ahead of us, unless somebody took it away meanwhile with the last message that had it
-            query = "SELECT b.digest FROM json_each(?) w CROSS JOIN blob b ON b.digest = w.value"
-            large -= {digest for (digest,) in self._db.execute(query, (json.dumps(sorted(large)),))}
-        self.keep((p.digest, p.content) for p in kept if len(p.content) < LARGE_PART or p.digest in large)
+        # Written ahead of us, unless somebody took it away meanwhile with the last message that had it.
+        gone = missing_contents(self._db, (part.digest for part in kept if len(part.content) >= LARGE_PART))
+        self.keep((p.digest, p.content) for p in kept if len(p.content) < LARGE_PART or p.digest in gone)
         kinds = pictures.kinds(self._db, batch.fresh())
         next_id = self._next_id("part")
         self._db.executemany(
