@@ -163,7 +163,7 @@ def _build(
         copy_people(live, db)
         pinned = Pinned(db, ids, merged)
         for vault_id in order:
-            records = None if vault_id in taken_back else _records(reader, vault_id, directory, poison)
+            records = _records(reader, vault_id, directory, poison, taken_back)
             if records is None:
                 gone |= set(chosen.mails[vault_id].values())
             else:
@@ -178,8 +178,12 @@ def _build(
     return gone
 
 
-def _records(reader: Reader, vault_id: VaultId, directory: Directory, poison: Poison) -> tuple[Record, ...] | None:
-    """What the filer would make of a mail object; None when the vault does not have it."""
+def _records(
+    reader: Reader, vault_id: VaultId, directory: Directory, poison: Poison, taken_back: set[VaultId]
+) -> tuple[Record, ...] | None:
+    """What the filer would make of a mail object; None when the vault does not have it, or will not for long."""
+    if vault_id in taken_back:
+        return None
     mail: MailObject | None = reader.get(vault_id)
     if mail is None or mail.erased:
         return None
@@ -224,9 +228,7 @@ def _read_again(
         today: dict[VaultId, tuple[Record, ...]] = {}
         for (text,) in db.execute("SELECT DISTINCT vault_id FROM envelope WHERE message_id = ?", row).fetchall():
             vault_id = VaultId.read(text)
-            if vault_id is None or vault_id in taken_back:
-                continue
-            if records := _records(reader, vault_id, directory, poison):
+            if vault_id is not None and (records := _records(reader, vault_id, directory, poison, taken_back)):
                 today[vault_id] = records
         db.execute("DELETE FROM _read_again WHERE message_id = ?", row)
         Renewal(db).read_again(row[0], today)
