@@ -62,13 +62,12 @@ class Alike:
             self._known.setdefault(one.key, []).append(one)
 
     def _letter(self, record: Record, message: int = 0) -> Letter | None:
-        return letter(record, message, self._domains) if self._told and _key(record) in self._told else None
+        return letter(record, message, self._domains) if _key(record) in self._told else None
 
     def find(self, record: Record) -> int | None:
         """The message of which this is a copy, None: no such."""
         candidates = self._known.get(_key(record))
-        one = self._letter(record) if candidates else None
-        if one is None or not candidates:
+        if not candidates or (one := self._letter(record)) is None:
             return None
         found = nearest(one, candidates)
         if found is None and any(same_mail(one, other) is None for other in candidates):

@@ -62,8 +62,7 @@ def of_parts(numbered: Iterable[tuple[int, int, FiledPart, Record]]) -> list[Pic
 
 def of_message(db: sqlite.Connection, message: int, record: Record) -> list[Picture]:
     """The same of a message whose parts are stored, with ids that are not known here."""
-    wanted = [(part.position, part.digest) for part in record.parts if part.may_return]
-    if not wanted:
+    if not any(part.may_return for part in record.parts):
         return []
     query = "SELECT p.position, p.digest, p.id FROM part p WHERE p.message_id = ?"
     ids = {(position, digest): number for position, digest, number in db.execute(query, (message,))}
