@@ -1,4 +1,7 @@
-"""What `doctor` asks of the database: people, what became of one mail, whose secret address was seen. Only reads."""
+"""What `doctor` and `health` ask of the database: people, what became of one mail, whose secret address was seen.
+
+Only reads.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def our_people(db: sqlite.Connection) -> list[tuple[int, str, str]]:
 
 
 def seen_openly(db: sqlite.Connection) -> list[tuple[int, str, str]]:
-    """(staff.id, name, when) of those whose personal address stood in To or Cc of recent mail, the last time."""
+    """(staff.id, name, when) of those whose personal address outsiders read in a mail: when the last such mail came."""
     query = """
         SELECT staff.id, staff.name, max(envelope.received_at)
         FROM envelope_owner owner JOIN envelope ON envelope.id = owner.envelope_id
