@@ -172,7 +172,7 @@ class Filing:
             with self.writing(alive) as transaction:
                 transaction.keep([(part.digest, part.content)])
 
-    def drop_large_parts(self, records: Iterable[Record], alive: Callable[[], None] = lambda: None) -> None:
+    def drop_large_parts(self, records: Iterable[Record], alive: Callable[[], None]) -> None:
         """Remove what was stored ahead of facts that could not be written."""
         if digests := {part.digest for record in records for part in large_parts(record)}:
             with self._locked(alive):
