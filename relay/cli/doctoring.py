@@ -76,15 +76,15 @@ def _through_the_door(context: click.Context, patient: Patient) -> Finding:
     from relay import sqlite
     from relay.cli.forgetting import finish
     from relay.cli.opened import store
-    from relay.doctor.finding import warning
+    from relay.doctor.finding import Finding, warning
     from relay.doctor.front import follow, hand_over
     from relay.store.opening import StoreError
     from relay.work.forgetting import forget
 
     began = time.monotonic()
-    vault_id, trouble = hand_over(patient)
-    if trouble is not None:
-        return trouble
+    vault_id = hand_over(patient)
+    if isinstance(vault_id, Finding):
+        return vault_id
     messages, finding = follow(patient, vault_id, began)
     if not messages:
         return finding

@@ -72,15 +72,15 @@ def _token(patient: Patient) -> str:
     return f"{int(patient.now.timestamp() * 1000):x}"
 
 
-def hand_over(patient: Patient) -> tuple[str, Finding | None]:
-    """A mail by a client with full trust. (its vault id, None), or ('', why there is none)."""
+def hand_over(patient: Patient) -> VaultId | Finding:
+    """A mail by a client with full trust: its vault id, or why there is none."""
     settings = patient.settings
     networks = settings.admission.networks
     ways = door.ways(doors(patient), looking.interface_addresses(), networks)
     way = next((each for each in ways if door.trusted(each, networks)), None)
     if way is None:
         told = "no address of this machine may hand in mail, so none was sent through the front door"
-        return "", unseen("front-door", told, "bcc-relay captured    # after a mail of your own to the capture address")
+        return unseen("front-door", told, "bcc-relay captured    # after a mail of your own to the capture address")
     domain = our_domain(patient)
     content = door.message(f"doctor@{domain}", f"doctor-answer@{domain}", _token(patient), patient.now)
     reply = dialogue.hand_in(
@@ -89,18 +89,17 @@ def hand_over(patient: Patient) -> tuple[str, Finding | None]:
     vault_id = VaultId.read(reply.rpartition(" ")[2]) if reply.startswith("250") else None
     if vault_id is None:
         told = f"a mail from {way.source}, which has full trust, is not taken at {way.host}:{way.port}: {reply[:160]}"
-        return "", error("front-door", told, "journalctl -u 'bcc-relay*' -n 20")
-    return str(vault_id), None
+        return error("front-door", told, "journalctl -u 'bcc-relay*' -n 20")
+    return vault_id
 
 
-def follow(patient: Patient, vault_id: str, began: float) -> tuple[list[int], Finding]:
+def follow(patient: Patient, vault_id: VaultId, began: float) -> tuple[list[int], Finding]:
     """Wait until it has its row. (ids of messages to take back, what to say). `began`: by time.monotonic."""
-    wanted = VaultId.read(vault_id)
     end = time.monotonic() + FILED
-    while wanted is not None and time.monotonic() < end:
+    while time.monotonic() < end:
         try:
             with opened(patient) as db:
-                found = examined.outcome(db, wanted)
+                found = examined.outcome(db, vault_id)
         except (StoreError, sqlite.Error) as problem:
             return [], unseen("front-door", f"accepted as {vault_id}; what became of it cannot be seen: {problem}")
         if found is not None:
