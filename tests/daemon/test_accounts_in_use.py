@@ -32,8 +32,11 @@ def relay(tmp_path, names):
     make(folder)
     relay.start()
     relay.run("staff", "add", "Ann Lee", "ann@home.example")
-    yield relay
-    relay.stop()
+    try:
+        yield relay
+        relay.verify()
+    finally:
+        relay.stop()
 
 
 def _set_password(relay):
