@@ -58,7 +58,7 @@ def test_10_words_about_authentication_in_the_mail_prove_nothing(company):
     ids=["a misspelled capture address", "an address elsewhere", "too large"],
 )
 def test_11_refusals_explain_themselves(company, commands, code, words):
-    """The reply of the session says what is wrong and what to do. (Notices by mail come with sender proofs: we send none.)"""
+    """The reply of the session says what is wrong and what to do. (Notices by mail we send none.)"""
     got, text = said(company, *commands)
     assert got == code
     assert words in text
