@@ -247,9 +247,9 @@ class _Parts:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, error: object, *_: object) -> None:
         try:
-            if self._tasks:
+            if self._tasks and error is None:  # else whoever asked has given up: nothing is worth waiting for
                 await asyncio.wait(self._tasks, timeout=self._timeout)
         finally:
             for task in self._tasks:

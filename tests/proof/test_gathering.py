@@ -253,6 +253,31 @@ def test_who_gives_up_leaves_nothing_behind(dns: NameServer) -> None:
     assert asyncio.run(given_up()) == 1
 
 
+def test_a_body_is_not_hashed_to_its_end_for_who_has_given_up(dns: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = signed(MESSAGE.replace(b"Dear Bob", b"Dear  Bob \t\r\n" * 5_000))
+    dns.say("25.2.0.192.in-addr.arpa PTR", *SILENT)
+    over = time.monotonic() + 10.0
+    begun = []
+
+    def slowly(*_: Any, **__: Any) -> Generator[None, None, bytes]:
+        begun.append(True)
+        while time.monotonic() < over:
+            yield
+        return b""
+
+    async def given_up() -> None:
+        proving = asyncio.ensure_future(Gatherer(Resolver([dns.place]), 30.0).gather(asked(content), TIME))
+        while not begun or not dns.questions:  # DNS is still being waited for
+            await asyncio.sleep(0.001)
+        proving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await proving
+
+    monkeypatch.setattr(gathering, "body_digesting", slowly)
+    asyncio.run(given_up())
+    assert time.monotonic() < over
+
+
 PIECES = st.lists(
     st.sampled_from(
         [b"From: ann@rep.example\r\n", b"DKIM-Signature: v=1; a=rsa-sha256; d=rep.example; s=s1; h=from; bh=AA==; b=AA==\r\n",
