@@ -149,7 +149,7 @@ DISCARDED = 1024 * 1024 * 1024
 """Octets that we read and throw away of a message that is refused, to reach its end and say so."""
 
 SPARE_DESCRIPTORS = 128
-"""File descriptors kept for databases, logs and listeners, and 64 for questions to DNS: accept with
+"""File descriptors kept for databases, pipes, logs and listeners, and 64 for questions to DNS: accept with
 none left floods the log."""
 
 

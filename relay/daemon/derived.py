@@ -6,13 +6,10 @@ import contextlib
 import resource
 
 from relay.attribution.directory import Directory
+from relay.capture import bounds
 from relay.config.settings import Settings
 from relay.log import log
 from relay.work.assignment import Work
-
-SPARE_DESCRIPTORS = 128
-"""Descriptors we keep for databases, pipes and logs, and 64 for questions to DNS; asyncio floods the log
-when accept finds none."""
 
 
 def directory(settings: Settings) -> Directory:
@@ -36,7 +33,7 @@ def work(settings: Settings) -> Work:
 def raise_descriptor_limit(connections: int) -> None:
     """Allow ourselves a descriptor for each connection, or say what stands in the way."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + SPARE_DESCRIPTORS
+    needed = connections + bounds.SPARE_DESCRIPTORS
     if soft >= needed:
         return
     with contextlib.suppress(ValueError, OSError):
