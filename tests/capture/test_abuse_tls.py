@@ -4,60 +4,32 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import datetime as dt
-import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import make
 from test_abuse import HELLO, MAIL, RCPT, TRUSTED, harmless
+from test_tls import wrapped
 
 from relay.config.settings import Tls
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "crm.example.org")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=90))
-        .sign(key, hashes.SHA256())
-    )
-    chain, private = folder / "tls.crt", folder / "tls.key"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    private.chmod(0o600)
-    return Tls(certificate=chain, key=private)
+    return Tls(*make(tmp_path_factory.mktemp("tls")))
 
 
 @pytest.fixture
 def client(serve, certificate):
     running = serve(networks=TRUSTED, tls=certificate)
     one = running.hello()
-    one.running = running
+    one.running, one.certificate = running, certificate.certificate
     return one
 
 
 def secured(client):
     """The client inside TLS."""
     assert harmless(client.say("STARTTLS")) == "220"
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    client.file.close()
-    client.socket = context.wrap_socket(client.socket)
-    client.file = client.socket.makefile("rb")
-    return client
+    return wrapped(client, client.certificate)
 
 
 @pytest.mark.parametrize("behind", [b"NOOP\r\n", HELLO + MAIL + RCPT, b"EHLO", b"\r\n", b"\x16\x03\x01"])
