@@ -22,7 +22,7 @@ from relay.attribution.withheld import DROPPED
 from relay.mail.envelope import VaultId
 from relay.store import dropping, forwarded, imported, notes, relation, spoken, tagging, taken_back
 from relay.store.contents import drop_contents
-from relay.store.rows import LARGE_PART, Batch, Rows, large_parts
+from relay.store.rows import Batch, Rows, large_parts
 from relay.store.times import read_time
 
 
@@ -101,7 +101,7 @@ class Transaction(Rows):
         fresh = [(i, record) for i, record in batch.fresh() if record.outcome == "filed"]
         known = self.known([i for i, _ in fresh])
         # A large part would stretch our hold: such a mail is read once more, and its parts written ahead of it.
-        small = [(i, r) for i, r in fresh if i in known and all(len(part.content) < LARGE_PART for part in r.parts)]
+        small = [(i, r) for i, r in fresh if i in known and not large_parts(r)]
         filled = {i for i, _ in small}
         mark = self._mark()
         self._db.executemany(

@@ -58,18 +58,22 @@ class Shelf:
 
 
 class Room:
-    def __init__(self, folder: Path, *, keeps_unknown: bool = True) -> None:
+    def __init__(self, folder: Path, *, keeps_unknown: bool = True, attachments_up_to: int = 0) -> None:
         self.path = folder / "relay.db"
         self.note = folder / "note"
         self.shelf = Shelf()
         self.keeps_unknown = keeps_unknown
+        self._attachments_up_to = attachments_up_to
         with self.filing():
             pass  # the database is there from the start, for the CRM
 
     @contextlib.contextmanager
     def filing(self):
         with contextlib.closing(
-            Filing(self.path, ["example.org"], [CAPTURE], keeps_unknown=self.keeps_unknown)
+            Filing(
+                self.path, ["example.org"], [CAPTURE],
+                keeps_unknown=self.keeps_unknown, attachments_up_to=self._attachments_up_to,
+            )
         ) as filing:
             yield filing
 

@@ -201,6 +201,17 @@ def test_more_originals_than_before_are_facts_only_too_unless_they_are_on_a_lead
     room.verify()
 
 
+def test_an_attachment_that_is_not_kept_however_large_calls_for_no_second_reading(tmp_path: Path) -> None:
+    room = Room(tmp_path, keeps_unknown=False, attachments_up_to=1000)
+    room.sql("INSERT INTO lead (name) VALUES ('Anna')")
+    room.sql("INSERT INTO lead_address (lead_id, address) VALUES (1, 'anna@lead.example')")
+    room.file(mail(1, to="anna@lead.example", size=30_000))
+    assert [row[1:] for row in texts(room)] == [(1, 1, 1, 1, '["attachments-not-kept"]', 1)]
+    assert room.rows("SELECT count(*) FROM blob") == [(0,)]
+    assert room.rows("SELECT * FROM _read_again") == []
+    room.verify()
+
+
 def test_a_message_of_which_only_facts_are_kept_can_be_deleted(room: Room) -> None:
     room.file(mail(1))
     room.sql("INSERT INTO lead_address (lead_id, address) VALUES (1, 'carl@new.example')")
