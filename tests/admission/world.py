@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import smtplib
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import dkim
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from dns_stub import NameServer
 from running import CAPTURE, PATIENCE, Relay
+from signing import pem, record, rsa
 
 STRANGER, TRUSTED, UPSTREAM = "127.0.0.1", "127.0.0.9", "127.0.0.5"
 
@@ -47,15 +44,9 @@ new_connections_per_minute = 0
 """
 
 
-@cache
 def key() -> tuple[bytes, str]:
     """(private key in PEM, DKIM record): one for all, made once per process."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    pem = made.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    public = made.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return pem, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
+    return pem(rsa()), record(rsa())
 
 
 def records() -> dict[str, list[str]]:

@@ -7,7 +7,6 @@ be damaged.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import time
 import zlib
@@ -17,8 +16,6 @@ from functools import cache
 from ipaddress import ip_network
 
 import dkim
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from relay.attribution import admission
 from relay.attribution.directory import Directory
@@ -34,6 +31,7 @@ from relay.mail.public_key import read_key
 from relay.mail.reading import parse
 from relay.proof.gathering import Asked, Gatherer
 from relay.proof.resolver import Answer, Resolver
+from tests.signing import pem, record, rsa
 
 SEPARATOR = b"\x1e"
 LONGEST = 1.0
@@ -215,15 +213,11 @@ WORDS = (
 
 def _signed() -> tuple[bytes, bytes]:
     """A message signed as DKIM and ARC have it, and the record of its key."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    private = pem(rsa())
     signature = dkim.sign(MAIL, b"s", b"company.example", private, canonicalize=(b"relaxed", b"relaxed"))
     results = b"Authentication-Results: company.example; dkim=pass header.d=company.example; spf=pass\r\n"
     sealed = dkim.arc_sign(results + MAIL, b"s", b"company.example", private, b"company.example")
-    return b"".join(sealed) + results + signature + MAIL, b"v=DKIM1; p=" + base64.b64encode(public)
+    return b"".join(sealed) + results + signature + MAIL, record(rsa()).encode()
 
 
 def seeds(name: str) -> Iterator[bytes]:
