@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from letters import CRM, mail, record
+from letters import CRM, mail, people, record
 
 from relay.attribution.record import Role, Route
 
@@ -85,6 +85,21 @@ def test_what_a_client_forwards_is_recovered_whole(name):
     assert [party.address.key for party in got.parties if party.role is Role.TO] == [R]
     assert got.text.strip() == body
     assert (got.originated_at.strftime("%Y-%m-%d %H:%M:%S"), got.date_source) == (moment, "forwarded")
+
+
+MARKS = ("\u200b", "\u200e", "\u2060", "\ufeff", "\u00ad")
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=ascii)
+def test_marks_that_nobody_sees_hide_no_forward(mark):
+    text = (
+        f"-----{mark}-----{mark} Forwarded message ---------\n{mark}From:{mark} {mark}Anna Lee {mark}<{mark}anna@lead.example{mark}>\n"
+        f"Da{mark}te: Wed, Oct 27, 2021 at 9:31 AM{mark}\n{mark}Subject:{mark} Frage\nTo{mark}: <{mark}rep@our.example>{mark}\n\nHello"
+    )
+    one = record(mail(to=CRM, subject="Fwd: x", text=text))
+    assert (one.route, one.author.key, one.author_name) == ("forward", "anna@lead.example", "Anna Lee")
+    assert (one.subject, one.text.strip(), one.date_source) == ("Frage", "Hello", "forwarded")
+    assert people(one)["rep@our.example"] == "to"
 
 
 ATTRIBUTED_BARE = "--\nSecured with Tuta Mail\n\n27 Oct 2021, 09:31 by anna@lead.example:\n\n> Hallo\n"
