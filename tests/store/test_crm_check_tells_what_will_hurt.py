@@ -119,6 +119,7 @@ def test_the_command_exits_0_or_1_and_speaks_json(store: Path, good: Stranger) -
     said = program(str(store), "--library-version", "3.51.3")
     assert (said.returncode, said.stderr) == (0, "")
     assert said.stdout.splitlines()[-1] == "ok: nothing found that will hurt"
+    assert "know   busy timeout: 0 in PHP's SQLite3, the sqlite3 command, node:sqlite" in said.stdout
     good(WRITTEN["trigger"])
     said = program(str(store), "--library-version", "3.51.3", "--json")
     assert said.returncode == 1
