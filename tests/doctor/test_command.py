@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from certificates import make
 from dns_stub import SILENT, NameServer
 from running import Relay
-from test_certificate import make, pem, written
 
 HOST = "crm.example.org"
 GOOD = {
@@ -122,12 +122,10 @@ def test_it_can_only_print_the_records(relay: Relay) -> None:
 
 
 def test_a_key_that_others_may_read_is_an_error(relay: Relay) -> None:
-    pair = make(HOST, HOST)
-    (relay.folder / "tls.crt").write_bytes(pem(pair))
-    (relay.folder / "tls.key").write_bytes(written(pair[1]))
-    (relay.folder / "tls.key").chmod(0o644)
+    _, private = make(relay.folder, HOST)
+    private.chmod(0o644)
     text = relay.file.read_text().replace(UPSTREAM, f'{UPSTREAM}[tls]\ncertificate = "tls.crt"\nkey = "tls.key"\n')
     relay.file.write_text(text)
     found = examined(relay, "--no-network", "--no-mail")
     assert levels(found, "key") == ["error"]
-    assert found["key"][0]["todo"] == f"chmod 0600 {relay.folder / 'tls.key'}"
+    assert found["key"][0]["todo"] == f"chmod 0600 {private}"
