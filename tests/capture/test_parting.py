@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_network
 
 import pytest
 
-from relay.attribution.directory import Directory
 from relay.capture import bounds
-from relay.capture.server import Server
 from relay.capture.session import Session
-from relay.config.settings import Admission, Capture, Endpoint, Limits
 from relay.mail.envelope import MailObject, VaultId
-from tests.fuzzing.dialogue import CRM, Pipe, Quiet
+from tests.fuzzing.dialogue import Pipe, house
 
 MAIL = [b"MAIL FROM:<bob@example.org>", b"RCPT TO:<crm@crm.example.org>", b"DATA"]
 CONTENT = b"From: bob@example.org\r\n\r\nhello\r\n."
@@ -56,16 +52,7 @@ class Line:
             self.kept.append(mail)
             done(VaultId("0123abcd", len(self.kept)))
 
-        who = Directory(capture=frozenset({CRM}))
-        server = Server(
-            Capture(hostname="crm.example.org", listen=(Endpoint("127.0.0.1", 0),), addresses=(CRM,)),
-            Admission(networks=(ip_network("127.0.0.1"),)),
-            Limits(),
-            put=put,
-            directory=lambda: who,
-            log=Quiet(),
-        )
-        self.house = server._house
+        self.house = house(put)
         self.house.closing = closing
         self.pipe = Pipe()
         self.pipe.hang_up()  # nothing goes by the kernel
