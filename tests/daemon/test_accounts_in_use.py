@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import smtplib
 import subprocess
@@ -39,16 +40,22 @@ def relay(tmp_path, names):
         relay.stop()
 
 
-def _set_password(relay):
-    subprocess.run(relay.command("staff", "password", "Ann Lee"), input=PASSWORD.encode(), check=True)
+def _set_password(relay, password=PASSWORD):
+    subprocess.run(relay.command("staff", "password", "Ann Lee"), input=password.encode(), check=True)
+
+
+@contextlib.contextmanager
+def _secured(relay):
+    """A client inside TLS."""
+    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
+        client._host = "crm.example.org"
+        client.starttls(context=trusting(relay.folder / "tls.crt"))
+        yield client
 
 
 def test_a_colleague_logs_in_hands_in_mail_and_leaves(relay):
     _set_password(relay)
-    context = trusting(relay.folder / "tls.crt")
-    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
-        client._host = "crm.example.org"
-        client.starttls(context=context)
+    with _secured(relay) as client:
         client.login("Ann@Home.example", PASSWORD)
         client.sendmail("ann@home.example", "crm@crm.example.org", message("Ann Lee <ann@home.example>"))
         relay.until("SELECT count(*) FROM envelope")
@@ -59,32 +66,25 @@ def test_a_colleague_logs_in_hands_in_mail_and_leaves(relay):
         with pytest.raises(smtplib.SMTPDataError, match=r"5\.7\."):  # the session that is open is not believed any more
             client.sendmail("ann@home.example", "crm@crm.example.org", message("Ann Lee <ann@home.example>"))
         client.close()
-    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
-        client._host = "crm.example.org"
-        client.starttls(context=context)
-        with pytest.raises(smtplib.SMTPAuthenticationError):
-            client.login("ann@home.example", PASSWORD)
+    with _secured(relay) as client, pytest.raises(smtplib.SMTPAuthenticationError):
+        client.login("ann@home.example", PASSWORD)
     assert PASSWORD not in relay.log()
 
 
 def test_a_new_password_ends_the_sessions_of_the_one_before(relay):
     _set_password(relay)
     mail = message("Ann Lee <ann@home.example>")
-    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
-        client._host = "crm.example.org"
-        client.starttls(context=trusting(relay.folder / "tls.crt"))
+    with _secured(relay) as client:
         client.login("ann@home.example", PASSWORD)
         client.sendmail("ann@home.example", "crm@crm.example.org", mail)
-        subprocess.run(relay.command("staff", "password", "Ann Lee"), input=b"quite another one", check=True)
+        _set_password(relay, "quite another one")
         with pytest.raises(smtplib.SMTPDataError, match="log in again") as refused:
             client.sendmail("ann@home.example", "crm@crm.example.org", mail)
         assert refused.value.smtp_code == 530
         with pytest.raises(smtplib.SMTPServerDisconnected):
             client.docmd("NOOP")
         client.close()
-    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
-        client._host = "crm.example.org"
-        client.starttls(context=trusting(relay.folder / "tls.crt"))
+    with _secured(relay) as client:
         client.login("ann@home.example", "quite another one")
         client.sendmail("ann@home.example", "crm@crm.example.org", mail)
 
@@ -94,9 +94,7 @@ def test_a_login_is_to_write_as_oneself(relay):
     relay.run("staff", "add", "Bob Baker", "bob@example.org")
     _set_password(relay)
     hers = "Ann Lee <ann@home.example>"
-    with smtplib.SMTP("127.0.0.1", relay.port, timeout=PATIENCE) as client:
-        client._host = "crm.example.org"
-        client.starttls(context=trusting(relay.folder / "tls.crt"))
+    with _secured(relay) as client:
         client.login("ann@home.example", PASSWORD)
         for author in ("bob@example.org", "anna@lead.example", '"ann@home.example" <bob@example.org>'):
             for field in ("Sender", "Resent-From", "Reply-To", "X-From"):
