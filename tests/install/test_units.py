@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay import __version__
+from relay.config.near import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
@@ -77,6 +78,26 @@ def settings(unit: str) -> dict[str, list[str]]:
     return found
 
 
+def test_sockets_are_made_for_smtp_smtp_inside_tls_and_lmtp() -> None:
+    listening = {unit.name: settings(unit.name)["ListenStream"] for unit in UNITS.glob("*.socket")}
+    assert listening == {
+        "bcc-relay.socket": ["25"],
+        "bcc-relay-submissions.socket": ["465"],
+        "bcc-relay-lmtp.socket": ["/run/bcc-relay/lmtp.sock"],
+    }
+
+
+def test_the_shared_folder_is_setgid_and_secrets_come_as_the_credentials_that_the_configuration_looks_for() -> None:
+    accepting = settings("bcc-relay.service")
+    loaded = [each.partition(":") for each in accepting["LoadCredential"]]
+    looked_for = {f"{section}.{name}" for section in SECTIONS for name in SECTIONS[section]
+                  if SECTIONS[section][name].metadata["credential"]}  # fmt: skip
+    assert {name for name, _, _ in loaded} == looked_for
+    assert all(source == f"bcc-relay.{name}" for name, _, source in loaded)
+    shared = re.findall(r"^d (\S+shared) (\d+) ", (UNITS / "tmpfiles.d" / "bcc-relay.conf").read_text(), re.MULTILINE)
+    assert shared == [("/var/lib/bcc-relay/shared", "2770")]
+
+
 def test_who_reads_what_strangers_wrote_has_no_network() -> None:
     filer = settings("bcc-relay-filer.service")
     assert filer["ExecStart"][0].endswith("bcc-relay serve --only file")
@@ -95,6 +116,18 @@ def test_the_halves_come_and_go_together_and_who_files_knows_a_new_configuration
 def test_neither_half_is_given_up_for_good() -> None:
     for unit in ("bcc-relay.service", "bcc-relay-filer.service"):
         assert (settings(unit)["Restart"], settings(unit)["StartLimitIntervalSec"]) == (["always"], ["0"])
+
+
+def test_systemd_waits_for_both_halves_watches_them_and_starts_maintenance_by_a_timer() -> None:
+    for unit in ("bcc-relay.service", "bcc-relay-filer.service"):
+        assert settings(unit)["Type"] == ["notify"]
+        assert 0 < int(settings(unit)["WatchdogSec"][0]) <= 60
+    assert settings("bcc-relay-maintain.service")["ExecStart"][0].endswith("bcc-relay maintain")
+    timer = settings("bcc-relay-maintain.timer")
+    assert timer["Persistent"] == ["true"], "a night in which the machine was off is made up for"
+    assert timer.get("Unit", ["bcc-relay-maintain.service"]) == ["bcc-relay-maintain.service"]
+    assert timer["OnCalendar"]
+    assert timer["WantedBy"] == ["timers.target"]
 
 
 @pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="needs systemd-sysusers")
