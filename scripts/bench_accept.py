@@ -2,9 +2,11 @@
 """How many messages a second are accepted: a real server and vault in a temporary folder, Postfix's `smtp-source` in front.
 
     .venv/bin/python scripts/bench_accept.py [--dir FOLDER] [--count N] [--profile]
+    .venv/bin/python scripts/bench_accept.py --against REVISION [--pairs N] [--count N] [--only NAME]
 
 Client and server share the machine, so figures are for comparison on one machine, in one run. The last
-scenario sends 20 messages of 25 MB at once and shows the memory it took.
+scenario sends 20 messages of 25 MB at once and shows the memory it took. With `--against`, that revision is taken out
+of git, and it and this one are measured by turns, each by the bench that it had; told are medians, and ratios of pairs.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import os
 import pstats
+import re
 import shutil
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -76,16 +82,50 @@ async def run(folder: Path, name: str, count: int, size: int, sessions: int, *, 
     )
 
 
+def by_turns(revision: str, pairs: int, count: int, only: str) -> None:
+    """The rates of this revision and of another one, each run a process of its own."""
+    here = Path(__file__).resolve().parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", revision], cwd=here, check=True, capture_output=True).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        rates: dict[str, tuple[list[int], list[int]]] = {}
+        for _ in range(pairs):
+            for place, tree in enumerate((here, Path(folder))):
+                words = [sys.executable, tree / "scripts/bench_accept.py", "--count", str(count), "--only", only]
+                environment = {**os.environ, "PYTHONPATH": str(tree)}
+                done = subprocess.run(
+                    words,
+                    cwd=tree,
+                    env=environment,
+                    check=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                )
+                if "WRONG" in done.stdout:
+                    raise SystemExit(done.stdout)
+                for name, rate in re.findall(r"^(\S.*?) +(\d+)/s", done.stdout, re.MULTILINE):
+                    rates.setdefault(name, ([], []))[place].append(int(rate))
+    for name, (ours, theirs) in rates.items():
+        ratio = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+        print(f"{name:36} {statistics.median(ours):8.0f}/s, then {statistics.median(theirs):8.0f}/s, ratio {ratio:.2f}")
+
+
 def main() -> int:
     options = argparse.ArgumentParser(description="messages accepted per second")
     options.add_argument("--dir", type=Path, help="where the vaults are made (a disk like the real one)")
     options.add_argument("--count", type=int, default=10_000, help="messages of 4 KB; the others are fewer")
     options.add_argument("--profile", action="store_true", help="where the loop's time goes, after the figures")
     options.add_argument("--only", default="", help="only the scenarios whose name contains this")
+    options.add_argument("--against", metavar="REVISION", help="another revision, by turns")
+    options.add_argument("--pairs", type=int, default=12, help="with --against: runs of each")
     given = options.parse_args()
     if shutil.which("smtp-source") is None:
         print("bench_accept: smtp-source is missing; it comes with Postfix: apt-get install postfix", file=sys.stderr)
         return 1
+    if given.against:
+        by_turns(given.against, given.pairs, given.count, given.only)
+        return 0
     import uvloop  # noqa: PLC0415  not to be had on every platform
 
     configure()  # as the daemon does: one line per accepted mail only when verbose
