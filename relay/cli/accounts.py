@@ -176,17 +176,18 @@ def with_accounts(context: click.Context, db: sqlite.Connection, rows: list[dict
 
     And `capture_address_seen_at`: when outsiders last read that address in a mail; None: not since it was given out.
     """
-    from relay.store import accounts, proofs
+    from relay.health.exposed import among
+    from relay.store import accounts
 
     try:
         known = accounts.read(accounts.place(configuration(context).settings.vault.path)).of(db)
     except accounts.AccountsError:
         known = {}
+    seen = {each["staff_id"]: each["seen_at"] for each in among(db, known)} if known else {}
     for row in rows:
         account = known.get(row["id"], accounts.Account())
         row["capture_address_at"], row["password_at"] = account.key_at, account.password_at
-        seen = proofs.seen_at(db, row["id"]) if account.key_at else None
-        row["capture_address_seen_at"] = seen if seen and account.key_at and seen > account.key_at else None
+        row["capture_address_seen_at"] = seen.get(row["id"])
     return rows
 
 

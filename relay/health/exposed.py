@@ -18,9 +18,13 @@ def exposed(db: sqlite.Connection, vault: Path) -> list[dict[str, Any]] | None:
     not see it. Raises sqlite.Error.
     """
     try:
-        kept = accounts.read(accounts.place(vault)).of(db)
+        return among(db, accounts.read(accounts.place(vault)).of(db))
     except accounts.AccountsError:
         return None
+
+
+def among(db: sqlite.Connection, kept: accounts.Accounts) -> list[dict[str, Any]]:
+    """The same of these accounts. Raises sqlite.Error."""
     found = []
     for staff, name, at in examined.seen_openly(db):
         since = kept[staff].key_at if staff in kept else None

@@ -100,16 +100,6 @@ def owners(db: sqlite.Connection, envelope: int) -> list[Row]:
     return [{"id": staff, "name": name} for staff, name in db.execute(query, (envelope,))]
 
 
-def seen_at(db: sqlite.Connection, staff: int) -> str | None:
-    """When a mail last came in which outsiders read this colleague's personal address; None: never."""
-    query = (
-        "SELECT max(e.received_at) FROM envelope_owner o CROSS JOIN envelope e ON e.id = o.envelope_id "
-        "WHERE o.staff_id = ? AND o.seen = 1"
-    )
-    row = db.execute(query, (staff,)).fetchone()
-    return None if row is None else row[0]
-
-
 def in_sight(db: sqlite.Connection, *, staff: int | None, since: str, limit: int) -> list[Row]:
     """Mail that came since then in which outsiders read a capture address, newest first, of one colleague or all.
 
