@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from mailbuilder import message
-from rereading_room import CAPTURE, Room, Shelf
-from test_verify_and_rebuild_agree import Shelved
+from rereading_room import CAPTURE, Room, Shelf, Shelved
 
 from relay.attribution.compose import compose
 from relay.attribution.directory import Directory
@@ -24,7 +23,6 @@ from relay.mail.reading import parse
 from relay.store import migrations
 from relay.store.connection import open_store
 from relay.store.reading import letter
-from relay.work.rebuilding import Source, prove
 
 WORDS = (
     "Dear Bob,\n\nthank you for the offer of 14 May. We would take 120 pieces at 9.80 if you can deliver before the "
@@ -182,9 +180,9 @@ def journal() -> bytes:
     )  # fmt: skip
 
 
-def prove_whole(room: Room, folder: Path) -> tuple[list[str], int]:
+def prove_whole(room: Room) -> tuple[list[str], int]:
     """(what rebuild finds different, how many messages it calls outdated)"""
-    found = prove(Source(room.path, folder / "vault", frozenset({"example.org"}), frozenset({CAPTURE})), sample=None)
+    found = room.rebuilt()
     assert found.gone == 0
     return [str(each) for each in found.differences], found.outdated
 
@@ -217,7 +215,7 @@ def test_by_every_way_at_once_it_is_one_message_and_made_anew_it_is_the_same(tmp
         ]
         assert room.rows("SELECT count(*) FROM message") == [(1,)]
         room.verify()
-        assert prove_whole(room, folder) == ([], 0)
+        assert prove_whole(room) == ([], 0)
 
 
 GONE = (
@@ -242,7 +240,7 @@ def test_what_an_older_release_filed_as_two_is_one_after_refile(
             db.execute(statement)
     assert room.rows("SELECT message_id FROM _forwarded") == [(1,)]
     assert room.rows("SELECT note FROM envelope_note") == [("Please call her.",)]
-    assert prove_whole(room, tmp_path)[0] == []
+    assert prove_whole(room)[0] == []
     seq = room.end_of_feed()
     room.again()
     room.settle()
@@ -251,7 +249,7 @@ def test_what_an_older_release_filed_as_two_is_one_after_refile(
     assert ("message", 2, "merge") in room.told_since(seq)
     assert room.rows("SELECT note FROM message_text") == [("Please call her.",)]
     room.verify()
-    assert prove_whole(room, tmp_path) == ([], 0)
+    assert prove_whole(room) == ([], 0)
 
 
 def test_each_colleagues_note_is_shown_under_her_name(room: Room) -> None:

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from pathlib import Path
 
 import pytest
 from mailbuilder import message
-from rereading_room import CAPTURE, Room, Shelf
+from rereading_room import CAPTURE, Room, Shelved
 
-from relay.mail.envelope import VaultId
 from relay.store import relation
-from relay.vault.writer import Vault
-from relay.work.rebuilding import Source, prove
 from tests.store.stranger import Stranger
 from tests.store.test_relation_always_equals_its_definition import ADDRESSES, Chance
-
-
-class Shelved(Shelf):
-    """A shelf whose mail is in a real vault too, under the same ids."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def put(self, content: bytes, *, sender: str = "bob@example.org") -> VaultId:
-        mail = self.mails.pop(super().put(content, sender=sender))
-        vault = Vault.open(self._folder)
-        try:
-            vault_id = asyncio.run(vault.put(mail))
-        finally:
-            vault.close()
-        self.mails[vault_id] = mail
-        return vault_id
 
 
 def drawn(chance: random.Random, number: int) -> list[bytes]:
@@ -95,7 +73,7 @@ def test_after_any_mix_of_filing_reading_again_and_strangers(
         crm.close()
     room.settle()
     room.verify(but="staff-address")
-    found = prove(Source(room.path, tmp_path / "vault", frozenset({"example.org"}), frozenset({CAPTURE})), sample=None)
+    found = room.rebuilt()
     assert [str(each) for each in found.differences] == []
     assert found.gone == 0
     (count,) = room.rows("SELECT count(*) FROM message")[0]

@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mailbuilder import message
-from rereading_room import CAPTURE, Room
+from rereading_room import Room, Shelved
 from structlog.testing import capture_logs
 
 from relay.work.note import Note
-from relay.work.rebuilding import Source, prove
 from relay.work.rereading import TIMES, Rereader
-from tests.work.test_verify_and_rebuild_agree import Shelved
 
 # As a UNIQUE that fails: SQLite refuses a row of one mail.
 REFUSED = (
@@ -37,12 +35,6 @@ def mails() -> list[bytes]:
     ]
 
 
-def agrees(room: Room) -> None:
-    room.verify()
-    source = Source(room.path, room.path.parent / "vault", frozenset({"example.org"}), frozenset({CAPTURE}))
-    assert [str(each) for each in prove(source, sample=None).differences] == []
-
-
 def test_a_mail_whose_rows_are_refused_is_kept_unread_and_its_whole_batch_is_filed(tmp_path: Path) -> None:
     room = room_of(tmp_path)
     room.sql(REFUSED.format("INSERT"))
@@ -61,10 +53,10 @@ def test_a_mail_whose_rows_are_refused_is_kept_unread_and_its_whole_batch_is_fil
     ]
     assert room.rows("SELECT count(*) FROM blob") == [(1,)]
     room.sql("DROP TRIGGER x_refused")
-    agrees(room)
+    room.agrees()
     room.again(2)
     assert room.rows(listed)[1] == ("odd", "filed", "[]", 1)
-    agrees(room)
+    room.agrees()
 
 
 def test_a_message_that_cannot_be_written_anew_stays_as_it_is_and_keeps_nothing_waiting(tmp_path: Path) -> None:
@@ -82,7 +74,7 @@ def test_a_message_that_cannot_be_written_anew_stays_as_it_is_and_keeps_nothing_
     assert not odd.renewed
     room.sql("DROP TRIGGER x_refused")
     room.again(2)
-    agrees(room)
+    room.agrees()
 
 
 def test_a_message_that_asks_to_be_read_again_each_time_is_left_alone_in_the_end(tmp_path: Path) -> None:
