@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from running import CAPTURE
-from world import BOB, CUSTOMER, mail, signed
+from world import BOB, CUSTOMER, UPSTREAM, mail, signed
 
 
 def test_explain_tells_what_was_looked_at_and_what_it_is_worth(world):
@@ -27,6 +27,14 @@ def test_show_tells_it_in_one_phrase(world):
     told = " ".join(world.relay.run("show", vault_id).split())
     assert f"as {vault_id}; address only by personal-address" in told
     assert "not-proved" in told
+
+
+def test_what_an_upstream_said_is_told_as_vouched_for(world):
+    results = "Authentication-Results: mx.example.org; dkim=pass header.d=example.org\r\n"
+    vault_id = world.taken(mail(fields=results), client=UPSTREAM)
+    world.relay.filed(vault_id)
+    assert f"as {vault_id}; vouched by upstream" in " ".join(world.relay.run("show", vault_id).split())
+    assert "Vouched by upstream: " in " ".join(world.relay.run("explain", vault_id).split())
 
 
 def test_a_colleague_hears_that_customers_see_the_address(world):
