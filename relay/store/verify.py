@@ -70,15 +70,15 @@ def verify(connection: sqlite.Connection, *, shown: int = SHOWN, domains: Iterab
         for row in cursor.fetchmany(shown):
             yield Difference(invariant.name, invariant.sentence, dict(zip(names, row, strict=True)))
         cursor.close()
-    yield from islice(_addresses(connection, domains), shown)
+    yield from _addresses(connection, domains, shown)
 
 
-def _addresses(connection: sqlite.Connection, domains: Iterable[str]) -> Iterator[Difference]:
+def _addresses(connection: sqlite.Connection, domains: Iterable[str], shown: int) -> Iterator[Difference]:
     """Addresses that a CRM wrote and that do nothing, or harm; how addresses are read is not told in SQL."""
-    for each in misspelt(connection):
+    for each in islice(misspelt(connection), shown):
         row = {"entity": each.table, "id": each.id, "address": each.address, "write": each.better}
         yield Difference("address-spelling", "an address is written so that mail can match it, and one to a row", row)
-    for lead, address in at_our_domains(connection, domains):
+    for lead, address in islice(at_our_domains(connection, domains), shown):
         sentence = "no lead has an address in our own domains ([company] domains)"
         yield Difference("address-of-ours", sentence, {"lead_id": lead, "address": address})
 

@@ -121,3 +121,10 @@ def test_a_lead_with_an_address_in_our_own_domains_is_told_though_it_is_no_colle
     found = list(verify(mailroom.db, domains={"own.example", "xn--bro-hoa.example"}))
     assert {difference.name for difference in found} == {"address-of-ours"}
     assert [difference.row["address"] for difference in found] == ["new@own.example", "new@BÜRO.example"]
+
+
+def test_many_differences_of_one_kind_hide_none_of_another(mailroom: Mailroom) -> None:
+    for address in ("Anna", "Bob", "new@own.example", "old@own.example"):
+        mailroom.db.execute("INSERT INTO lead_address (lead_id, address) VALUES (1, ?)", (address,))
+    found = [difference.name for difference in verify(mailroom.db, shown=1, domains={"own.example"})]
+    assert found == ["address-spelling", "address-of-ours"]
