@@ -85,9 +85,8 @@ class Deciding(Reception):
         else:
             self._refuse(refusal)
         if house.closing:
-            self._leave(reply.SHUTTING_DOWN, "closing")
-        else:
-            self._go_on()
+            self._after_message()
+        self._go_on()
 
     # -- recipients that are secrets ---------------------------------------------------------------
 

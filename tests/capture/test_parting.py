@@ -8,6 +8,7 @@ import pytest
 
 from relay.capture import bounds
 from relay.capture.session import Session
+from relay.mail import reply
 from relay.mail.envelope import MailObject, VaultId
 from tests.fuzzing.dialogue import Pipe, house
 
@@ -122,6 +123,16 @@ def test_one_more_mail_is_taken_and_then_no_other(line: Line) -> None:
     line.stops()
     assert line.says(CONTENT, *MAIL, CONTENT) == ["250", "250", "250", "354", "250", "421"]
     assert len(line.kept) == 2
+
+
+@pytest.mark.parametrize("refusal", [reply.LATER, reply.TOO_MANY_HOPS])
+def test_who_is_turned_away_says_quit_too(line: Line, refusal: reply.Reply) -> None:
+    line.says(*MAIL)
+    line.stops()
+    line.session._turn_away(refusal, "for whatever reason")
+    assert line.heard() == [str(refusal.code)]
+    assert line.says(b"QUIT") == ["221"]
+    assert line.pipe.closed
 
 
 def test_who_was_connected_when_the_listener_closed_is_served() -> None:
