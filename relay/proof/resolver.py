@@ -39,7 +39,8 @@ TRY = 2.0
 """Seconds for one attempt with one server; the deadline of the asker ends all attempts."""
 
 TOO_LATE = 0.05
-"""Seconds left below which a question that had to wait for its turn is not asked any more: nobody answers so fast."""
+"""Seconds left below which a question that had to wait for its turn is not asked any more: answers from afar take
+longer."""
 
 LONGEST_NAME = 253
 """Characters of a name (RFC 1035 §2.3.4)."""
