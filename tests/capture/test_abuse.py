@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import socket
+import struct
 import threading
 from ipaddress import ip_network
 
@@ -273,8 +275,6 @@ def test_talk_before_the_greeting_has_one_reply_and_ends_it(serve):
 
 
 def test_half_a_command_and_half_a_message_are_nothing(serve):
-    import socket
-
     running = serve(networks=TRUSTED)
     client = running.hello()
     client.send(b"NOOP")
@@ -288,9 +288,6 @@ def test_half_a_command_and_half_a_message_are_nothing(serve):
 
 
 def test_whoever_resets_in_the_middle_leaves_nothing_behind(serve):
-    import socket
-    import struct
-
     running = serve(networks=TRUSTED)
     for cut in (b"EHLO x", HELLO + MAIL, HELLO + MAIL + RCPT + b"DATA\r\nxqzj\r\n", b"\x00" * 5000):
         client = running.connect()
