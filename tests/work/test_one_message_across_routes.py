@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import zlib
 from dataclasses import replace
 from itertools import combinations, permutations
 from pathlib import Path
@@ -53,7 +54,7 @@ def forward(
     )
     return message(
         from_=f"{by}@example.org", to=CAPTURE, subject="Fwd: Offer", text=block,
-        date="Mon, 02 Mar 2026 18:00:00 +0000", message_id=f"<fwd-{by}-{abs(hash(block))}@example.org>",
+        date="Mon, 02 Mar 2026 18:00:00 +0000", message_id=f"<fwd-{by}-{zlib.crc32(block.encode())}@example.org>",
     )  # fmt: skip
 
 
