@@ -35,8 +35,12 @@ def started():
     """Each server once, in whatever order the tests come."""
     running = {}
     yield running
-    for each in running.values():
-        each.close()
+    try:
+        for each in running.values():
+            each.relay.verify()
+    finally:
+        for each in running.values():
+            each.close()
 
 
 @pytest.fixture(params=WAYS)
