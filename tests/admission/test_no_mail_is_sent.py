@@ -50,7 +50,7 @@ class Watched(Relay):
         """All that was written down, once the daemon has ended."""
         end = time.monotonic() + PATIENCE
         first = self.noted.read_text().partition(" ")[0]
-        while not re.search(rf"^{first} \+\+\+ exited with 0", self.noted.read_text(), re.MULTILINE):
+        while not re.search(rf"^{first} +\+\+\+ exited with 0", self.noted.read_text(), re.MULTILINE):
             assert time.monotonic() < end, self.noted.read_text()[-1000:]
             time.sleep(0.05)
         return self.noted.read_text()
