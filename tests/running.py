@@ -175,7 +175,7 @@ class Relay:
         return told
 
     def verify(self) -> None:
-        """Every test ends with it: the database keeps its promises."""
+        """The database keeps its promises: what a test of a running relay ends with, by `relay_running` or itself."""
         if self.database.exists():
             self.say("verify")
 
