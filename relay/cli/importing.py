@@ -92,7 +92,7 @@ def import_mail(
                 way.wait(0)  # what an earlier run handed over has its outcome then
             for each in paths:
                 run.take(each, stop, progress)
-            run.importer.hand_over()
+            run.hand_over()
             if way is not None:
                 way.wait(0) if stop.asked else way.finish()
         except ImportStopped as error:
@@ -138,6 +138,7 @@ class _Run:
         self.importer = importer
         self.mailboxes = mailboxes
         self._marks = marks
+        self._at = ("", 0)  # file and end of the last letter
 
     def take(self, path: Path, stop: _Stop, progress: ImportProgress) -> None:
         """All letters below a path. Raises ImportStopped."""
@@ -150,10 +151,20 @@ class _Run:
                 self._done(reading)
                 reading = self.mailboxes.file
             self.importer.take(found)
-            if self._marks is not None and reading and not self.importer.gathered and found.end > 0:
-                self._marks.note(reading, found.end)
+            if reading and found.end > 0:
+                self._at = reading, found.end
+                self._note()
             progress.show()
         self._done(reading)
+
+    def hand_over(self) -> None:
+        """What has gathered, also where the run was asked to stop. Raises ImportStopped."""
+        self.importer.hand_over()
+        self._note()
+
+    def _note(self) -> None:
+        if self._marks is not None and not self.importer.gathered:
+            self._marks.note(*self._at)
 
     def _done(self, file: str) -> None:
         if self._marks is not None and file:
