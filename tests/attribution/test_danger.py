@@ -127,7 +127,12 @@ def test_no_name_and_no_octets_raise(name, octets):
     ids=["angles", "words", "almost", "ends", "entries", "ole", "blank"],
 )
 def test_a_look_is_linear_in_the_octets(content):
-    began = time.process_time()
-    danger("a.html", "text/html", content)
-    danger("a.bin", BINARY, content)
-    assert time.process_time() - began < 0.8
+    took = float("inf")
+    for _ in range(4):  # on a busy machine the best of several tries: what is quadratic is so in each
+        began = time.process_time()
+        danger("a.html", "text/html", content)
+        danger("a.bin", BINARY, content)
+        took = min(took, time.process_time() - began)
+        if took < 0.8:
+            break
+    assert took < 0.8
